@@ -1,0 +1,255 @@
+"""One frozen configuration per verb: the only place where a default lives.
+
+Command line flags, page widgets and cache keys are derived from these fields. Each field carries its help text and
+its limits in its metadata; ``keyed=False`` marks what changes how fast a result comes, not what it is, so that it is
+recorded but stays out of the cache key.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from egoclean.errors import UsageError
+
+ConfigType = TypeVar("ConfigType")
+
+
+def option(
+    default: Any,
+    help_text: str,
+    *,
+    choices: tuple[str, ...] = (),
+    minimum: float | None = None,
+    maximum: float | None = None,
+    keyed: bool = True,
+    environment: str | None = None,
+) -> Any:
+    """Declare one configuration field with its default, help, limits and whether it is part of the cache key."""
+    metadata = {
+        "help": help_text,
+        "choices": choices,
+        "minimum": minimum,
+        "maximum": maximum,
+        "keyed": keyed,
+        "environment": environment,
+    }
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class IngestConfig:
+    """What is read from a source and how it is checked."""
+
+    licence: str | None = option(None, "Licence of the footage, written into every manifest row.", keyed=False)
+    factory: str | None = option(None, "Take clips of this factory only (hub and Egocentric layouts).", keyed=False)
+    worker: str | None = option(None, "Take clips of this worker only (hub and Egocentric layouts).", keyed=False)
+    clips: int | None = option(None, "Take at most this many clips of each source.", minimum=1, keyed=False)
+    camera: str = option("CAM_FRONT", "nuScenes camera channels to read, separated by commas.", keyed=False)
+    data_root: str | None = option(None, "Folder that relative frame paths of a manifest start from.", keyed=False)
+
+
+@dataclass(frozen=True, slots=True)
+class RectifyConfig:
+    """Geometry and encoding of view.mp4 and, on request, of the full-size rectified video."""
+
+    projection: str = option("pinhole", "Projection of the rectified picture.", choices=("pinhole", "cylindrical"))
+    hfov_deg: float | None = option(
+        None,
+        "Horizontal field of view of the rectified picture, degrees; the default is chosen from the lens.",
+        minimum=10.0,
+        maximum=175.0,
+    )
+    balance: float | None = option(
+        None,
+        "Choose the new camera as OpenCV's fisheye balance does, instead of by field of view.",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    view_max_lines: int = option(480, "Greatest height of view.mp4, pixels.", minimum=64, maximum=2160)
+    view_keyframe_s: float = option(0.5, "Seconds between keyframes of view.mp4.", minimum=0.1, maximum=10.0)
+    view_crf: int = option(20, "x264 quality of view.mp4, lower is better.", minimum=0, maximum=51)
+    view_preset: str = option(
+        "superfast",
+        "x264 preset of view.mp4.",
+        choices=("ultrafast", "superfast", "veryfast", "faster", "fast", "medium"),
+    )
+    full: bool = option(False, "Also write the full-size rectified video.")
+    full_crf: int = option(21, "x264 quality of the full-size video, lower is better.", minimum=0, maximum=51)
+    full_preset: str = option(
+        "superfast",
+        "x264 preset of the full-size video.",
+        choices=("ultrafast", "superfast", "veryfast", "faster", "fast", "medium"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class WindowConfig:
+    """The grid that every signal of a clip stands on."""
+
+    window_frames: int = option(64, "Consecutive frames of a window of video.", minimum=2, maximum=1024)
+    stride_s: float = option(1.0, "Seconds from one window's start to the next.", minimum=0.05, maximum=3600.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """Which models run, and where."""
+
+    models: str = option(
+        "small",
+        "Models to use: small ones that come with egoclean, or the full published ones.",
+        choices=("small", "full"),
+    )
+    device: str = option("auto", "Where models run.", choices=("auto", "cpu", "cuda", "mps"), keyed=False)
+    batch: int = option(4, "Windows a model sees at once.", minimum=1, maximum=256, keyed=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreConfig(WindowConfig, ModelConfig):
+    """VideoMAE reconstruction score: mean squared error of the masked patches, in the model's normalised space."""
+
+    masks: int = option(2, "Masks a window is scored with; their visible patches never overlap.", minimum=1, maximum=14)
+    mask: str = option(
+        "tube",
+        "Masking: tubes through time as in training, or random tokens as the published pipeline had.",
+        choices=("tube", "random"),
+    )
+    crop: str = option("center", "How a frame is made square.", choices=("center", "squash", "pad"))
+    seed: int = option(42, "Seed of the masks.", minimum=0, maximum=2**32 - 1, environment="SEED")
+
+
+@dataclass(frozen=True, slots=True)
+class EmbedConfig(WindowConfig, ModelConfig):
+    """V-JEPA 2 embeddings of each window, mean-pooled and as tokens pooled over space."""
+
+    frames: int = option(
+        64, "Frames of a window that the model sees, evenly spaced.", choices=(), minimum=2, maximum=64
+    )
+    crop: str = option("center", "How a frame is made square.", choices=("center", "squash", "pad"))
+
+
+@dataclass(frozen=True, slots=True)
+class StructureConfig:
+    """Temporal structure of one clip: change, self-similarity, period, cycles, segments and anomalies."""
+
+    smoothing: float = option(
+        0.15, "Weight of the newest value in the moving average of the anomaly score.", minimum=0.01, maximum=1.0
+    )
+    debounce: int = option(3, "Windows that must agree before an anomaly starts or ends.", minimum=1, maximum=100)
+    minimum_anomaly_s: float = option(3.0, "Shortest anomaly, seconds.", minimum=0.0, maximum=3600.0)
+
+
+@dataclass(frozen=True, slots=True)
+class SelectConfig:
+    """Which windows are chosen, how many and why."""
+
+    budget: str = option("10%", "How much to choose: a count (100), a share (10%) or a duration (30min, 2h, 90s).")
+    strategy: str = option(
+        "knn",
+        "How windows are chosen.",
+        choices=("knn", "kcenter", "facility", "cluster", "score", "uniform", "random"),
+    )
+    neighbours: int = option(100, "Neighbours a row keeps in the kNN graph.", minimum=1, maximum=1000)
+    signal: str = option(
+        "score",
+        "Signal that weighs the choice; 'none' weighs every window alike.",
+        choices=("none", "score", "anomaly", "change"),
+    )
+    calibrate_by: str = option(
+        "camera",
+        "Group within which a signal is ranked before it is compared.",
+        choices=("none", "clip", "camera", "worker", "scene", "factory"),
+    )
+    minimum_score: float | None = option(None, "Leave out windows scored below this.")
+    maximum_score: float | None = option(None, "Leave out windows scored above this.")
+    near_duplicate: float = option(
+        0.995,
+        "Windows at least this similar (cosine) to a chosen one are left out as near-duplicates.",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    seed: int = option(
+        42, "Seed of the strategies that draw at random.", minimum=0, maximum=2**32 - 1, environment="SEED"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ExportConfig:
+    """Form of the exported manifest."""
+
+    format: str = option("jsonl", "Format of the manifest.", choices=("jsonl", "csv", "parquet"))
+
+
+VERB_CONFIGS: Mapping[str, type[Any]] = types.MappingProxyType(
+    {
+        "ingest": IngestConfig,
+        "rectify": RectifyConfig,
+        "score": ScoreConfig,
+        "embed": EmbedConfig,
+        "structure": StructureConfig,
+        "select": SelectConfig,
+        "export": ExportConfig,
+    }
+)
+"""The seven verbs, in the order they run, and the configuration of each."""
+
+VERB_VERSIONS: Mapping[str, int] = types.MappingProxyType({verb: 1 for verb in VERB_CONFIGS})
+"""Behaviour version of each verb: raised when the same inputs and configuration give another result."""
+
+
+def build_config(config_class: type[ConfigType], values: Mapping[str, Any], where: str) -> ConfigType:
+    """Return ``config_class`` made from ``values``, every one checked.
+
+    ``where`` names the origin of the values (a file, ``the command line``) in the error.
+
+    Raises
+    ------
+    UsageError : for an unknown key, a value of another type, or a value outside its limits.
+    """
+    known = {item.name: item for item in dataclasses.fields(config_class)}  # type: ignore[arg-type]
+    hints = typing.get_type_hints(config_class)
+    for name, value in values.items():
+        if name not in known:
+            raise UsageError(f"{where}: unknown option {name!r}.", f"Known options: {', '.join(sorted(known))}.")
+        _check_value(name, value, hints[name], known[name].metadata, where)
+    checked = {name: float(value) if _wants_float(hints[name], value) else value for name, value in values.items()}
+    return config_class(**checked)
+
+
+def keyed_values(config: Any) -> dict[str, Any]:
+    """Return the fields of ``config`` that belong in a cache key."""
+    return {
+        item.name: getattr(config, item.name) for item in dataclasses.fields(config) if item.metadata.get("keyed", True)
+    }
+
+
+def value_type(hint: Any) -> tuple[type, bool]:
+    """Return ``(type, optional)`` of a field's type hint: ``float | None`` gives ``(float, True)``."""
+    arguments = [item for item in typing.get_args(hint) if item is not type(None)]
+    return (arguments[0], True) if arguments else (hint, False)
+
+
+def _wants_float(hint: Any, value: Any) -> bool:
+    return value_type(hint)[0] is float and isinstance(value, int) and not isinstance(value, bool)
+
+
+def _check_value(name: str, value: Any, hint: Any, metadata: Mapping[str, Any], where: str) -> None:
+    expected, optional = value_type(hint)
+    if value is None and optional:
+        return
+    accepted: tuple[type, ...] = (int, float) if expected is float else (expected,)
+    if not isinstance(value, accepted) or (isinstance(value, bool) and expected is not bool):
+        raise UsageError(f"{where}: {name} must be of type {expected.__name__}, found {value!r}.")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UsageError(f"{where}: {name} must be a finite number, found {value!r}.")
+    choices = metadata.get("choices") or ()
+    if choices and value not in choices:
+        raise UsageError(f"{where}: {name} must be one of {', '.join(choices)}; found {value!r}.")
+    low, high = metadata.get("minimum"), metadata.get("maximum")
+    if (low is not None and value < low) or (high is not None and value > high):
+        raise UsageError(f"{where}: {name} must be from {low} to {high}, found {value!r}.")

@@ -1,0 +1,1 @@
+"""A synthetic world with known truth, written in the layouts of real footage."""

@@ -1,0 +1,1 @@
+"""Video and images: the only package that imports av and cv2."""
