@@ -122,10 +122,29 @@ class FrameRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteLocation:
+    """The bytes of one video on the hub: ``size_bytes`` of ``path`` from ``offset_bytes``, at one commit.
+
+    ``file_sha256`` is the hub's digest of the whole file, ``file_size_bytes`` its length; the intrinsics of the
+    clip's worker lie at ``intrinsics_path`` of the same commit.
+    """
+
+    repository: str
+    commit: str
+    path: str
+    offset_bytes: int
+    size_bytes: int
+    file_size_bytes: int
+    file_sha256: str | None = None
+    intrinsics_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SourceClip:
     """A clip that a source offers, before any of its bytes were read.
 
     ``clip_id`` is unique in its source: the path below the source's root, with ``#member`` for an archive member.
+    ``remote`` is where the bytes of a clip on the hub are; its ``location`` stays None until it was fetched.
     """
 
     clip_id: str
@@ -143,6 +162,7 @@ class SourceClip:
     expected_sha256: str | None = None
     carried: Mapping[str, Any] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    remote: RemoteLocation | None = None
 
 
 @dataclass(frozen=True, slots=True)
