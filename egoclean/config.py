@@ -42,7 +42,7 @@ def option(
     return field(default=default, metadata=metadata)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class IngestConfig:
     """What is read from a source and how it is checked."""
 
@@ -52,9 +52,18 @@ class IngestConfig:
     clips: int | None = option(None, "Take at most this many clips of each source.", minimum=1, keyed=False)
     camera: str = option("CAM_FRONT", "nuScenes camera channels to read, separated by commas.", keyed=False)
     data_root: str | None = option(None, "Folder that relative frame paths of a manifest start from.", keyed=False)
+    match: str | None = option(None, "Take clips whose id matches this pattern only, for instance '*_00003.mp4'.", keyed=False)
+    nuscenes_frames: str = option(
+        "keyframes", "nuScenes frames to read: annotated keyframes or all.", choices=("keyframes", "all"), keyed=False
+    )
+    nuscenes_rate_hz: float | None = option(
+        None, "Read nuScenes frames at about this rate instead.", minimum=0.1, maximum=100.0, keyed=False
+    )
+    verify_source: bool = option(False, "Fetch whole files from the hub and check its SHA-256.", keyed=False)
+    keep_raw: bool = option(False, "Keep what was fetched from the hub after it was rectified.", keyed=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RectifyConfig:
     """Geometry and encoding of view.mp4 and, on request, of the full-size rectified video."""
 
@@ -88,7 +97,7 @@ class RectifyConfig:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class WindowConfig:
     """The grid that every signal of a clip stands on."""
 
@@ -96,7 +105,7 @@ class WindowConfig:
     stride_s: float = option(1.0, "Seconds from one window's start to the next.", minimum=0.05, maximum=3600.0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ModelConfig:
     """Which models run, and where."""
 
@@ -109,7 +118,7 @@ class ModelConfig:
     batch: int = option(4, "Windows a model sees at once.", minimum=1, maximum=256, keyed=False)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ScoreConfig(WindowConfig, ModelConfig):
     """VideoMAE reconstruction score: mean squared error of the masked patches, in the model's normalised space."""
 
@@ -123,7 +132,7 @@ class ScoreConfig(WindowConfig, ModelConfig):
     seed: int = option(42, "Seed of the masks.", minimum=0, maximum=2**32 - 1, environment="SEED")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class EmbedConfig(WindowConfig, ModelConfig):
     """V-JEPA 2 embeddings of each window, mean-pooled and as tokens pooled over space."""
 
@@ -133,7 +142,7 @@ class EmbedConfig(WindowConfig, ModelConfig):
     crop: str = option("center", "How a frame is made square.", choices=("center", "squash", "pad"))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class StructureConfig:
     """Temporal structure of one clip: change, self-similarity, period, cycles, segments and anomalies."""
 
@@ -144,7 +153,7 @@ class StructureConfig:
     minimum_anomaly_s: float = option(3.0, "Shortest anomaly, seconds.", minimum=0.0, maximum=3600.0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SelectConfig:
     """Which windows are chosen, how many and why."""
 
@@ -178,7 +187,7 @@ class SelectConfig:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ExportConfig:
     """Form of the exported manifest."""
 

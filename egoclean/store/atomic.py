@@ -42,7 +42,7 @@ def atomic_path(final: Path) -> Iterator[Path]:
             final.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
             fsync_file(temporary)
-            os.replace(temporary, final)
+            temporary.replace(final)
             fsync_folder(final.parent)
         finally:
             temporary.unlink(missing_ok=True)

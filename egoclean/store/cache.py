@@ -7,6 +7,7 @@ folder and renamed as a whole, so no reader ever sees half of one, with or witho
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import logging
@@ -33,11 +34,14 @@ from egoclean.store.atomic import (
     write_json,
     write_text,
 )
-from egoclean.store.keys import EntryKey
+from egoclean.store.keys import EntryKey, digest
 
 LAYOUT = 1
 _logger = logging.getLogger(__name__)
-_CACHEDIR_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# This folder is egoclean's cache: deleting it loses time, not work.\n"
+_CACHEDIR_TAG = (
+    "Signature: 8a477f597d28d172789f06886806bc55\n"
+    "# This folder is egoclean's cache: deleting it loses time, not work.\n"
+)
 _HASHED_AT_ONCE_BYTES = 1 << 20
 _VERIFIED_AT_READ_BYTES = 64 << 20
 
@@ -145,11 +149,9 @@ class Cache:
                 "rejection": to_plain(rejection),
                 "recorded": {"egoclean": __version__, **to_plain(recorded or {})},
             }
-            write_json(folder / "entry.json", about)
+            write_json(folder / "entry.json", {**about, "digest": digest(about)})
             fsync_folder(folder)
-            with contextlib.suppress(OSError):
-                os.rename(folder, final)
-                fsync_folder(final.parent)
+            _rename_unless_there(folder, final)
         entry = self.get(key)
         if entry is None:
             raise CacheError(f"The cache entry {final} could not be published.", "Check the disk and run again.")
@@ -187,6 +189,8 @@ class Cache:
     def _fault(self, folder: Path, about: Any) -> str:
         if not isinstance(about, dict) or about.get("layout") != LAYOUT or about.get("key") != folder.name:
             return "entry.json is not of this layout or not of this key"
+        if about.pop("digest", None) != digest(about):
+            return "entry.json was changed after it was written"
         for name, facts in about["files"].items():
             path = folder / name
             if not path.is_file() or path.stat().st_size != facts["bytes"]:
@@ -202,7 +206,7 @@ class Cache:
         target = self.root / "quarantine" / temporary_name(folder).name.lstrip(".")
         target.parent.mkdir(exist_ok=True)
         try:
-            os.rename(folder, target)
+            folder.rename(target)
         except FileNotFoundError:
             return
         write_text(target / "reason.txt", reason + "\n")
@@ -226,6 +230,16 @@ class Cache:
                 f"The cache {self.root} has layout {found!r}, this egoclean reads layout {LAYOUT}.",
                 "Use another folder (EGOCLEAN_CACHE) or delete this one: it can be made again.",
             )
+
+
+def _rename_unless_there(folder: Path, final: Path) -> None:
+    try:
+        folder.rename(final)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        return
+    fsync_folder(final.parent)
 
 
 def file_sha256(path: Path) -> str:

@@ -1,0 +1,153 @@
+"""The catalog of one project: which clips there are and how far each verb came. Derived: deleting it loses nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from egoclean.errors import CacheError
+from egoclean.records import to_plain
+from egoclean.store.atomic import disk_errors
+
+_SCHEMA_VERSION = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS clips (clip_id TEXT PRIMARY KEY, position INTEGER NOT NULL, facts TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS steps (
+    clip_id TEXT NOT NULL, verb TEXT NOT NULL, key TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL,
+    details TEXT NOT NULL, PRIMARY KEY (clip_id, verb)
+);
+CREATE TABLE IF NOT EXISTS notes (position INTEGER PRIMARY KEY, note TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+
+
+class StepStatus(StrEnum):
+    """How a verb ended for a clip: waiting its turn, done, rejected for a reason that stays, or failed this time."""
+
+    WAITING = "waiting"
+    DONE = "done"
+    REJECTED = "rejected"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class StepRow:
+    """One clip and one verb: the cache entry that answers, how it ended, and why where it is not done."""
+
+    clip_id: str
+    verb: str
+    key: str
+    status: StepStatus
+    reason: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ClipRow:
+    """A clip of the project in source order, with the facts that pages show (plain JSON values)."""
+
+    clip_id: str
+    facts: Mapping[str, Any]
+
+
+class Catalog:
+    """SQLite in WAL mode: several processes may read and write it at once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything has been recorded yet."""
+        return self.path.is_file()
+
+    def replace_clips(self, clips: Sequence[ClipRow], notes: Sequence[str] = ()) -> None:
+        """Make ``clips`` the project's clips, in this order; steps of clips that are gone are forgotten."""
+        with self._connect() as connection:
+            connection.execute("DELETE FROM clips")
+            connection.executemany(
+                "INSERT INTO clips VALUES (?, ?, ?)",
+                [(clip.clip_id, position, _dump(clip.facts)) for position, clip in enumerate(clips)],
+            )
+            connection.execute("DELETE FROM steps WHERE clip_id != '' AND clip_id NOT IN (SELECT clip_id FROM clips)")
+            connection.execute("DELETE FROM notes")
+            connection.executemany("INSERT INTO notes VALUES (?, ?)", list(enumerate(notes)))
+
+    def record(self, steps: Sequence[StepRow]) -> None:
+        """Store steps, each in place of what was known of the same clip and verb."""
+        with self._connect() as connection:
+            connection.executemany(
+                "INSERT OR REPLACE INTO steps VALUES (?, ?, ?, ?, ?, ?)",
+                [(s.clip_id, s.verb, s.key, str(s.status), s.reason, _dump(s.details)) for s in steps],
+            )
+
+    def set_fact(self, name: str, value: Any) -> None:
+        """Store one JSON value of the project under ``name``."""
+        with self._connect() as connection:
+            connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, _dump(value)))
+
+    def fact(self, name: str) -> Any:
+        """Return the value stored under ``name``, or None."""
+        rows = self._query("SELECT value FROM facts WHERE name = ?", (name,))
+        return json.loads(rows[0][0]) if rows else None
+
+    def clips(self) -> tuple[ClipRow, ...]:
+        """Return the clips in source order."""
+        rows = self._query("SELECT clip_id, facts FROM clips ORDER BY position")
+        return tuple(ClipRow(clip_id, json.loads(facts)) for clip_id, facts in rows)
+
+    def steps(self, clip_id: str | None = None) -> tuple[StepRow, ...]:
+        """Return the steps of one clip, or of all, in clip order."""
+        where, values = ("WHERE steps.clip_id = ?", (clip_id,)) if clip_id is not None else ("", ())
+        rows = self._query(
+            "SELECT steps.clip_id, verb, key, status, reason, details FROM steps LEFT JOIN clips USING (clip_id) "  # noqa: S608 -- a constant clause
+            f"{where} ORDER BY clips.position, steps.rowid",
+            values,
+        )
+        return tuple(StepRow(a, b, c, StepStatus(d), e, json.loads(f)) for a, b, c, d, e, f in rows)
+
+    def step(self, clip_id: str, verb: str) -> StepRow | None:
+        """Return one step, or None when the verb has not been tried on the clip."""
+        return next((row for row in self.steps(clip_id) if row.verb == verb), None)
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what discovery had to say about the sources: files ignored, members refused."""
+        return tuple(row[0] for row in self._query("SELECT note FROM notes ORDER BY position"))
+
+    def _query(self, sql: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        if not self.exists:
+            return []
+        with self._connect() as connection:
+            return connection.execute(sql, values).fetchall()
+
+    @contextlib.contextmanager
+    def _connect(self) -> Iterator[sqlite3.Connection]:
+        with disk_errors(self.path):
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            connection = sqlite3.connect(self.path, timeout=30)
+            try:
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = NORMAL")
+                if connection.execute("PRAGMA user_version").fetchone()[0] != _SCHEMA_VERSION:
+                    connection.executescript(_SCHEMA)
+                    connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+                with connection:
+                    yield connection
+            finally:
+                connection.close()
+        except sqlite3.DatabaseError as error:
+            raise CacheError(
+                f"The catalog {self.path} cannot be used: {error}.",
+                "Delete this file and run again: it is made from the cache.",
+            ) from error
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(to_plain(value), ensure_ascii=False, allow_nan=False)
