@@ -1,0 +1,125 @@
+"""The reading side of a project: what pages, exporters and selections ask of the catalog and the cache."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from egoclean.config import SelectConfig, build_config
+from egoclean.store.cache import Cache, Entry
+from egoclean.store.catalog import Catalog, ClipRow, StepRow, StepStatus
+from egoclean.store.project import Project
+from egoclean.store.runs import RunInfo, list_runs
+from egoclean.store.tables import read_table
+
+WINDOW_COLUMNS: Mapping[str, str] = {
+    "row": "int64",
+    "clip_id": "str",
+    "window": "int64",
+    "start_s": "float64",
+    "stop_s": "float64",
+    "start_pts": "int64",
+    "stop_pts": "int64",
+    "time_base": "str",
+    "factory": "str",
+    "worker": "str",
+    "scene": "str",
+    "camera": "str",
+    "space": "str",
+    "score": "float64",
+    "score_stderr": "float64",
+    "skill": "float64",
+    "change": "float64",
+    "anomaly": "float64",
+}
+"""Columns every window has, in the order they stand in the table of windows, and their types."""
+
+SELECTION_FILE = "latest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class SelectionView:
+    """A selection as a person looks at it.
+
+    chosen : one row a chosen window in order: rank, row, clip_id, window, start_s, stop_s, gain, reason.
+    left_out : one row a window that was not chosen, with its reason.
+    details : counts, the calibrated values' origin, models.
+    """
+
+    config: SelectConfig
+    chosen: pd.DataFrame
+    left_out: pd.DataFrame
+    details: Mapping[str, Any]
+
+
+class Library:
+    """A project's clips, windows and results as they are now; cheap to build, keeps nothing in memory."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.cache = Cache(project.cache_root())
+        self.catalog = Catalog(project.catalog_file())
+
+    def clips(self) -> tuple[ClipRow, ...]:
+        """Return the clips in source order."""
+        return self.catalog.clips()
+
+    def steps(self) -> tuple[StepRow, ...]:
+        """Return how every verb ended for every clip."""
+        return self.catalog.steps()
+
+    def entry(self, clip_id: str, verb: str) -> Entry | None:
+        """Return the result of a verb for a clip, or None when there is none (yet) or the clip was rejected."""
+        step = self.catalog.step(clip_id, verb)
+        if step is None or step.status is not StepStatus.DONE:
+            return None
+        return self.cache.find(verb, step.key)
+
+    @property
+    def windows_file(self) -> Path:
+        """The Parquet file of all windows; derived, made again after each run."""
+        return self.project.tables() / "windows.parquet"
+
+    def windows(self) -> pd.DataFrame:
+        """Return one row a window of every clip; no rows before anything was scored or embedded."""
+        if not self.windows_file.is_file():
+            return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in WINDOW_COLUMNS.items()})
+        return read_table(self.windows_file)
+
+    def embeddings(self, windows: pd.DataFrame) -> np.ndarray[Any, np.dtype[np.float32]]:
+        """Return the embedding of each row of ``windows``, shape ``(len(windows), d)``; NaN where there is none."""
+        parts: dict[str, Any] = {}
+        for clip_id in windows["clip_id"].unique():
+            entry = self.entry(clip_id, "embed")
+            if entry is not None:
+                parts[clip_id] = entry.array("emb.npy")
+        width = max((part.shape[1] for part in parts.values()), default=0)
+        rows = np.full((len(windows), width), np.nan, dtype=np.float32)
+        for clip_id, positions in windows.groupby("clip_id", sort=False).indices.items():
+            part = parts.get(str(clip_id))
+            if part is not None:
+                rows[positions, : part.shape[1]] = part[windows["window"].to_numpy()[positions]]
+        return rows
+
+    def selection(self) -> SelectionView | None:
+        """Return the last selection that was saved, or None."""
+        pointer = self.project.selections / SELECTION_FILE
+        if not pointer.is_file():
+            return None
+        stored = json.loads(pointer.read_text(encoding="utf-8"))
+        entry = self.cache.find("select", stored["key"])
+        if entry is None:
+            return None
+        config = build_config(SelectConfig, stored["config"], str(pointer))
+        chosen = read_table(entry.path("chosen.parquet"))
+        return SelectionView(config, chosen, read_table(entry.path("left_out.parquet")), entry.details)
+
+    def runs(self) -> tuple[RunInfo, ...]:
+        """Return the runs of the project, newest first."""
+        return list_runs(self.project.runs)

@@ -1,0 +1,67 @@
+"""Long work kept in chunks, so that a kill costs seconds and a resumed run repeats none that was finished."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from egoclean.records import Window
+from egoclean.store.atomic import atomic_path
+
+CHUNK_WINDOWS = 16
+
+Columns = dict[str, NDArray[Any]]
+Item = TypeVar("Item")
+
+
+def windows_in_chunks(
+    folder: Path,
+    windows: Sequence[Window],
+    batch: int,
+    pictures_of: Callable[[Sequence[Window]], Iterator[Any]],
+    compute: Callable[[Sequence[Window], list[Any]], Columns],
+    progress: Callable[[int, int], None] | None,
+) -> Columns:
+    """Return the columns that ``compute`` gives for all ``windows``, row by row in their order.
+
+    Chunks of :data:`CHUNK_WINDOWS` windows are stored in ``folder``; those found there are not computed again, and
+    pictures are read from the first missing window on. Batches never cross a chunk, so a resumed run computes in the
+    same batches as an uninterrupted one. ``compute`` is given at most ``batch`` windows and their pictures.
+    """
+    starts = range(0, len(windows), CHUNK_WINDOWS)
+    chunks = _stored_chunks(folder, len(starts))
+    resumed_at = len(chunks) * CHUNK_WINDOWS
+    pictures = pictures_of(windows[resumed_at:])
+    for number in range(len(chunks), len(starts)):
+        chunk_windows = windows[starts[number] : starts[number] + CHUNK_WINDOWS]
+        parts = []
+        for offset in range(0, len(chunk_windows), batch):
+            some = chunk_windows[offset : offset + batch]
+            parts.append(compute(some, list(islice(pictures, len(some)))))
+            if progress:
+                progress(starts[number] + offset + len(some), len(windows))
+        chunk = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        with atomic_path(_chunk_path(folder, number)) as temporary, temporary.open("wb") as stream:
+            np.savez(stream, **chunk)
+        chunks.append(chunk)
+    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]} if chunks else {}
+
+
+def _stored_chunks(folder: Path, count: int) -> list[Columns]:
+    chunks: list[Columns] = []
+    for number in range(count):
+        path = _chunk_path(folder, number)
+        if not path.is_file():
+            break
+        with np.load(path, allow_pickle=False) as stored:
+            chunks.append({name: stored[name] for name in stored.files})
+    return chunks
+
+
+def _chunk_path(folder: Path, number: int) -> Path:
+    return folder / f"chunk-{number:06d}.npz"

@@ -1,0 +1,75 @@
+"""embed: what V-JEPA 2 sees in each window, as one vector and as tokens over time."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from egoclean.config import EmbedConfig
+from egoclean.records import Clip, Window
+from egoclean.store.cache import Cache, save_array
+from egoclean.store.keys import EntryKey, entry_key
+from egoclean.store.tables import write_table
+from egoclean.verbs.chunks import Columns, windows_in_chunks
+from egoclean.verbs.job import Job, Made, ProgressCallback
+from egoclean.verbs.models import model_key
+from egoclean.verbs.window_source import drop_notes, job_windows, window_frame_count, window_pictures
+
+
+def key(clip: Clip, inputs: Mapping[str, str], config: EmbedConfig) -> EntryKey:
+    """Return the address of the clip's embeddings: its windows, pictures and weights."""
+    extra = model_key("vjepa2", config.models, config.device)
+    return entry_key("embed", inputs=[inputs["ingest"], inputs["rectify"]], config=config, extra=extra)
+
+
+def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None) -> Made:
+    """Write ``emb.npy`` (n, d), ``temb.npy`` (n, t, d), ``ts.npy`` (n,) window starts and ``windows.parquet``."""
+    config: EmbedConfig = job.config
+    found = job_windows(job, cache)
+    embedder = shared_embedder(config.models, config.device)
+    count = window_frame_count(job.clip, config.frames)
+
+    def pictures(windows: Sequence[Window]) -> Any:
+        return window_pictures(job, cache, windows, count, embedder.size_px, config.crop)
+
+    def compute(windows: Sequence[Window], frames: list[Any]) -> Columns:
+        embedded = embedder.embed(np.stack(frames))
+        return {"emb": embedded.means, "temb": embedded.tokens}
+
+    columns = windows_in_chunks(
+        cache.partial_folder(job.key), found.windows, config.batch, pictures, compute, progress
+    )
+    width = embedder.width
+    save_array(folder / "emb.npy", columns.get("emb", np.zeros((0, width), dtype=np.float32)))
+    save_array(folder / "temb.npy", columns.get("temb", np.zeros((0, count // 2, width), dtype=np.float32)))
+    save_array(folder / "ts.npy", np.array([window.start_s for window in found.windows], dtype=np.float64))
+    write_table(folder / "windows.parquet", found.table())
+    details = {
+        "model": embedder.card,
+        "space": embedding_space(embedder.card, count, config),
+        "windows": len(found.windows),
+        "window_s": float(np.median([w.stop_s - w.start_s for w in found.windows])) if found.windows else None,
+        "stride_s": config.stride_s,
+        "frames": count,
+        "crop": config.crop,
+        "dropped": drop_notes(found),
+    }
+    return Made(details, {"device": embedder.card.device})
+
+
+def embedding_space(card: Any, frames: int, config: EmbedConfig) -> str:
+    """Return the name of the space that rows live in; rows of different spaces never share a graph."""
+    return f"{card.model_id}@{card.weights_sha256[:12]}/{frames}f/{config.window_frames}w/{config.crop}"
+
+
+@functools.cache
+def shared_embedder(models: str, device: str) -> Any:
+    """Return the embedder of this process, loaded once."""
+    from egoclean.models.device import choose_device
+    from egoclean.models.vjepa2 import load_embedder
+
+    return load_embedder(models, choose_device(device))

@@ -1,0 +1,97 @@
+"""ingest: what is in a clip, without decoding it: fingerprint, header facts, presentation times."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from egoclean.config import IngestConfig
+from egoclean.core.intrinsics import parse_intrinsics_text
+from egoclean.errors import EgocleanError, IntrinsicsError, MediaError
+from egoclean.records import Clip, ClipKind, Problem, Severity, SourceClip
+from egoclean.store.cache import Cache, save_array
+from egoclean.store.keys import EntryKey, entry_key
+from egoclean.store.memo import FingerprintMemo
+from egoclean.verbs.job import Job, Made, ProgressCallback
+
+
+def fingerprinted(source: SourceClip, memo_file: Path) -> Clip:
+    """Return the clip with the SHA-256 of its bytes and its calibration; a clip that cannot be read is rejected.
+
+    Runs in a worker process; ``memo_file`` remembers fingerprints of files that have not changed.
+    """
+    from egoclean.sources.fingerprint import fingerprint_clip
+
+    problems = list(source.problems)
+    try:
+        intrinsics = _calibration(source)
+    except (IntrinsicsError, OSError) as error:
+        problems.append(Problem("bad_intrinsics", str(error), Severity.REJECTION))
+        intrinsics = None
+    try:
+        sha256 = fingerprint_clip(source, FingerprintMemo(memo_file))
+    except (EgocleanError, OSError) as error:
+        problems.append(Problem("unreadable", str(error), Severity.REJECTION))
+        sha256 = ""
+    if source.expected_sha256 and sha256 and sha256 != source.expected_sha256:
+        message = f"{source.clip_id} has SHA-256 {sha256[:12]}, its source promises {source.expected_sha256[:12]}."
+        problems.append(Problem("checksum_mismatch", message + " Fetch it again.", Severity.REJECTION))
+    return Clip(dataclasses.replace(source, intrinsics=intrinsics), sha256, None, tuple(problems))
+
+
+def key(clip: Clip, inputs: Mapping[str, str], config: IngestConfig) -> EntryKey:
+    """Return the address of what is known of the clip's bytes."""
+    records = [len(record.frame_paths) for record in clip.source.frame_records]
+    times = [record.timestamps_s for record in clip.source.frame_records]
+    extra = {"kind": clip.source.kind, "records": records, "times": times}
+    return entry_key("ingest", inputs=[clip.sha256], config=config, extra=extra)
+
+
+def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None) -> Made:
+    """Write ``pts.npy`` for a video; find out the header facts, or the size of the pictures of a frame manifest."""
+    source = job.clip.source
+    if source.kind is ClipKind.FRAMES:
+        return Made(_frame_facts(source, progress))
+    from egoclean.media.probe import probe
+
+    if source.location is None:
+        raise MediaError(f"{source.clip_id} has no bytes.", "Fetch the source again.", code="not_video")
+    found = probe(source.location)
+    save_array(folder / "pts.npy", np.asarray(found.pts, dtype=np.int64))
+    return Made({"header": found.header, "problems": list(found.problems)})
+
+
+def _calibration(source: SourceClip) -> Any:
+    if source.intrinsics is not None or source.intrinsics_path is None:
+        return source.intrinsics
+    path = Path(source.intrinsics_path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise IntrinsicsError(f"{path} is not a text file: {error}.", "Put the camera's intrinsics.json there.") from error
+    return parse_intrinsics_text(text, str(path))
+
+
+def _frame_facts(source: SourceClip, progress: ProgressCallback | None) -> dict[str, Any]:
+    from egoclean.media.images import read_image
+
+    sizes: dict[tuple[int, int], str] = {}
+    paths = [path for record in source.frame_records for path in record.frame_paths]
+    for done, path in enumerate(paths, 1):
+        height, width = read_image(Path(path)).shape[:2]
+        sizes.setdefault((width, height), path)
+        if progress:
+            progress(done, len(paths))
+    if len(sizes) > 1:
+        (first, where), (other, odd) = list(sizes.items())[:2]
+        raise MediaError(
+            f"{source.clip_id} mixes image sizes: {where} is {first[0]}x{first[1]}, {odd} is {other[0]}x{other[1]}.",
+            "Give the cameras different names, or make the images one size.",
+            code="mixed_sizes",
+        )
+    width, height = next(iter(sizes))
+    return {"width": width, "height": height, "problems": []}

@@ -1,0 +1,77 @@
+"""score: how hard VideoMAE finds each window to reconstruct."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from egoclean.config import ScoreConfig
+from egoclean.core.masks import MaskIdentity, TokenGrid, window_masks
+from egoclean.records import Clip, Window
+from egoclean.store.cache import Cache
+from egoclean.store.keys import EntryKey, entry_key
+from egoclean.store.tables import write_table
+from egoclean.verbs.chunks import Columns, windows_in_chunks
+from egoclean.verbs.job import Job, Made, ProgressCallback
+from egoclean.verbs.models import model_key
+from egoclean.verbs.window_source import drop_notes, job_windows, window_pictures
+
+
+def key(clip: Clip, inputs: Mapping[str, str], config: ScoreConfig) -> EntryKey:
+    """Return the address of the clip's scores: its windows, masks, pictures and weights."""
+    extra = {"fingerprint": clip.sha256, **model_key("videomae", config.models, config.device)}
+    return entry_key("score", inputs=[inputs["ingest"], inputs["rectify"]], config=config, extra=extra)
+
+
+def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None) -> Made:
+    """Write ``scores.parquet``: one row a window with its score and what goes with it."""
+    config: ScoreConfig = job.config
+    found = job_windows(job, cache)
+    scorer = shared_scorer(config.models, config.device)
+
+    def pictures(windows: Sequence[Window]) -> Any:
+        return window_pictures(job, cache, windows, scorer.frame_count, scorer.size_px, config.crop)
+
+    def compute(windows: Sequence[Window], frames: list[Any]) -> Columns:
+        return score_batch(scorer, job.clip.sha256, windows, np.stack(frames), config)
+
+    columns = windows_in_chunks(
+        cache.partial_folder(job.key), found.windows, config.batch, pictures, compute, progress
+    )
+    write_table(folder / "scores.parquet", found.table().assign(**columns))
+    details = {"model": scorer.card, "windows": len(found.windows), "dropped": drop_notes(found)}
+    return Made(details, {"device": scorer.card.device})
+
+
+def score_batch(
+    scorer: Any, fingerprint: str, windows: Sequence[Window], frames: Any, config: ScoreConfig
+) -> Columns:
+    """Return the score columns of a batch of windows: uint8 ``frames (B, T, H, W, 3)``, one row a window."""
+    masks = np.stack([masks_of(scorer.mask_shape, fingerprint, window, config) for window in windows])
+    result = scorer.score(frames, masks)
+    columns = {
+        "score": result.mean,
+        "score_stderr": result.standard_error,
+        "skill": result.skill,
+        "pixel_mse": result.pixel_mse,
+    }
+    return {name: np.where(result.finite, values, np.nan) for name, values in columns.items()}
+
+
+def masks_of(grid: TokenGrid, fingerprint: str, window: Window, config: ScoreConfig) -> Any:
+    """Return the masks a window is scored with, bool ``(masks, tokens)``: the same whatever the batch or order."""
+    identity = MaskIdentity(fingerprint, window.start_pts, config.seed)
+    return window_masks(config.mask, grid, config.masks, identity)
+
+
+@functools.cache
+def shared_scorer(models: str, device: str) -> Any:
+    """Return the scorer of this process, loaded once."""
+    from egoclean.models.device import choose_device
+    from egoclean.models.videomae import load_scorer
+
+    return load_scorer(models, choose_device(device))

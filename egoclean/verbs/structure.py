@@ -1,0 +1,73 @@
+"""structure: when things repeat, when they change, when they are odd, in one clip."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from egoclean.config import StructureConfig
+from egoclean.records import Clip
+from egoclean.store.atomic import write_text
+from egoclean.store.cache import Cache, save_array
+from egoclean.store.keys import EntryKey, entry_key
+from egoclean.verbs.job import Job, Made, ProgressCallback
+
+DISPLAY_SIDE_PX = 1000
+
+
+def key(clip: Clip, inputs: Mapping[str, str], config: StructureConfig) -> EntryKey:
+    """Return the address of the clip's structure."""
+    return entry_key("structure", inputs=[inputs["embed"]], config=config)
+
+
+def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None) -> Made:
+    """Write ``structure.json``, ``similarity.npy`` for the screen and ``diagnostics.png``."""
+    entry = job.input_entry(cache, "embed")
+    details = write_structure(
+        entry.array("emb.npy"),
+        entry.array("ts.npy"),
+        entry.array("temb.npy"),
+        entry.details["window_s"],
+        job.config,
+        json_path=folder / "structure.json",
+        picture_path=folder / "diagnostics.png",
+        similarity_path=folder / "similarity.npy",
+        title=job.clip.clip_id,
+    )
+    return Made(details)
+
+
+def write_structure(
+    embeddings: Any,
+    times_s: Any,
+    tokens: Any,
+    window_s: float | None,
+    config: StructureConfig,
+    *,
+    json_path: Path,
+    picture_path: Path,
+    similarity_path: Path | None,
+    title: str,
+) -> dict[str, Any]:
+    """Analyse one clip's arrays, write the files and return the figures that tables show."""
+    from egoclean.charts.plots import write_diagnostics
+    from egoclean.core.similarity import pooled_similarity
+    from egoclean.core.structure import analyse, structure_to_dict
+
+    rows = np.asarray(embeddings, dtype=np.float32)
+    structure = analyse(rows, np.asarray(times_s, dtype=np.float64), tokens, window_s, config)
+    plain = structure_to_dict(structure)
+    write_text(json_path, json.dumps(plain, indent=1, allow_nan=False) + "\n")
+    if similarity_path is not None:
+        save_array(similarity_path, pooled_similarity(rows, DISPLAY_SIDE_PX))
+    write_diagnostics(structure, rows, tokens, picture_path, title=title)
+    return {
+        "period_s": plain["period_s"],
+        "cycles": len(plain["cycles"]),
+        "segments": len(plain["segments"]),
+        "anomalies": len(plain["anomalies"]),
+    }

@@ -1,0 +1,98 @@
+"""The windows of a clip and their pictures, for videos and frame manifests alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from egoclean.config import WindowConfig
+from egoclean.core.windows import RECORD_TIME_BASE, frames_of_window, record_windows, window_grid
+from egoclean.records import Clip, ClipKind, DroppedWindow, Window
+from egoclean.store.cache import Cache
+from egoclean.verbs.job import Job
+
+Pictures = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class ClipWindows:
+    """The windows of one clip in time order, those that could not be filled, and the time base of their pts."""
+
+    windows: tuple[Window, ...]
+    dropped: tuple[DroppedWindow, ...]
+    time_base: Fraction
+
+    def table(self) -> pd.DataFrame:
+        """Return one row a window: its number, times and pts."""
+        return pd.DataFrame(
+            {
+                "window": np.array([window.index for window in self.windows], dtype=np.int64),
+                "start_s": np.array([window.start_s for window in self.windows], dtype=np.float64),
+                "stop_s": np.array([window.stop_s for window in self.windows], dtype=np.float64),
+                "start_pts": np.array([window.start_pts for window in self.windows], dtype=np.int64),
+                "stop_pts": np.array([window.stop_pts for window in self.windows], dtype=np.int64),
+            }
+        )
+
+
+def clip_windows(clip: Clip, pts: NDArray[np.int64] | None, config: WindowConfig) -> ClipWindows:
+    """Return the windows of ``clip``: the grid of ``config`` over ``pts``, or one window a frame record."""
+    if clip.source.kind is ClipKind.FRAMES:
+        windows, dropped = record_windows(clip.source.frame_records)
+        timed = all(record.timestamps_s is not None for record in clip.source.frame_records)
+        return ClipWindows(tuple(windows), tuple(dropped), RECORD_TIME_BASE if timed else Fraction(1))
+    if clip.header is None or pts is None:
+        raise ValueError(f"{clip.clip_id} has no header or no pts")
+    windows, dropped = window_grid(np.asarray(pts), clip.header.time_base, config.window_frames, config.stride_s)
+    return ClipWindows(tuple(windows), tuple(dropped), clip.header.time_base)
+
+
+def job_windows(job: Job, cache: Cache) -> ClipWindows:
+    """Return the windows a job works on."""
+    pts = job.input_entry(cache, "ingest").array("pts.npy") if job.clip.source.kind is ClipKind.VIDEO else None
+    return clip_windows(job.clip, pts, job.config)
+
+
+def window_pictures(
+    job: Job, cache: Cache, windows: Sequence[Window], count: int, size_px: int, crop: str
+) -> Iterator[Pictures]:
+    """Yield ``count`` square pictures for each window, uint8 ``(count, size_px, size_px, 3)`` RGB, in order.
+
+    A video is read from its view.mp4, every frame decoded once; frame records from their own images.
+    """
+    if job.clip.source.kind is ClipKind.FRAMES:
+        from egoclean.media.images import read_record
+
+        records = job.clip.source.frame_records
+        for window in windows:
+            paths = records[window.record_index or 0].frame_paths
+            yield read_record([paths[index] for index in _spread(len(paths), count)], size_px, crop)
+        return
+    from egoclean.media.frames import read_frames
+
+    view = job.input_entry(cache, "rectify").path("view.mp4")
+    indices = [frames_of_window(window, count) for window in windows]
+    yield from read_frames(view, indices, size_px, crop)
+
+
+def window_frame_count(clip: Clip, wanted: int) -> int:
+    """Return how many frames of a window a model can have: at most those of a frame record."""
+    if clip.source.kind is ClipKind.VIDEO:
+        return wanted
+    shortest = min(len(record.frame_paths) for record in clip.source.frame_records)
+    return min(wanted, shortest - shortest % 2)
+
+
+def _spread(available: int, count: int) -> list[int]:
+    return [index * available // count for index in range(count)]
+
+
+def drop_notes(windows: ClipWindows) -> list[dict[str, Any]]:
+    """Return why windows are missing, as plain data."""
+    return [{"start_s": item.start_s, "reason": item.reason} for item in windows.dropped]
