@@ -18,6 +18,8 @@ from egoclean.records import CameraModel, Intrinsics
 
 Array = NDArray[np.float64]
 
+_NEGLIGIBLE = 1e-12
+
 
 def distorted_angle(theta_rad: Array, coefficients: tuple[float, float, float, float]) -> Array:
     """Return ``theta_d`` of each angle, radians; meaningful up to :func:`monotone_limit_rad`."""
@@ -28,10 +30,10 @@ def distorted_angle(theta_rad: Array, coefficients: tuple[float, float, float, f
 
 def monotone_limit_rad(coefficients: tuple[float, float, float, float]) -> float:
     """Return the greatest angle, at most pi, up to which ``theta_d`` grows with ``theta``."""
-    k1, k2, k3, k4 = coefficients
-    derivative = np.polynomial.Polynomial([1.0, 3 * k1, 5 * k2, 7 * k3, 9 * k4])
-    roots = derivative.roots()
-    squares = [root.real for root in roots if abs(root.imag) < 1e-9 and root.real > 0]
+    slope = np.array([weight * k for weight, k in zip((3, 5, 7, 9), coefficients, strict=True)])
+    slope[np.abs(slope) < _NEGLIGIBLE] = 0.0
+    roots = np.asarray(np.polynomial.polynomial.polyroots([1.0, *slope.tolist()]), dtype=np.complex128)
+    squares = roots.real[(np.abs(roots.imag) < 1e-9) & (roots.real > 0)]
     return min([math.pi, *(math.sqrt(square) for square in squares)])
 
 
@@ -98,4 +100,5 @@ def unproject(pixels: Array, camera: Intrinsics) -> Array:
         if camera.model is CameraModel.CYLINDRICAL
         else np.stack([u, v, np.ones_like(u)], axis=-1)
     )
-    return rays / np.linalg.norm(rays, axis=-1, keepdims=True)
+    unit: Array = rays / np.linalg.norm(rays, axis=-1, keepdims=True)
+    return unit
