@@ -1,0 +1,102 @@
+"""From uint8 pictures to what the models take: ImageNet normalisation, patches and their normalised targets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from egoclean.errors import ModelError
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+"""Per RGB channel, of pixels in [0, 1]: what both families were trained with; stated here, never left to a default."""
+
+DEVIATION_FLOOR = 1e-6
+"""Added to a patch's standard deviation by VideoMAE's loss."""
+
+Frames = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class PatchTargets:
+    """What VideoMAE is asked to predict.
+
+    ``normalised`` is ``(B, S, P, 3)``: the pixels of each token, per token and per channel of zero mean and unit
+    (unbiased) deviation when the model was trained so. ``mean`` and ``scale`` are ``(B, S, 1, 3)``:
+    ``pixels = normalised * scale + mean`` in [0, 1].
+    """
+
+    normalised: torch.Tensor
+    mean: torch.Tensor
+    scale: torch.Tensor
+
+
+def require_frames(frames: Frames, *, frame_count: int | None, size_px: int, multiple_of: int = 1) -> None:
+    """Check that ``frames`` is uint8 ``(B, T, size_px, size_px, 3)``; another size would give wrong positions silently.
+
+    Raises
+    ------
+    ModelError : saying what was expected and what was found.
+    """
+    count = f"{frame_count}" if frame_count is not None else f"a multiple of {multiple_of}"
+    expected = f"uint8 (B, {count}, {size_px}, {size_px}, 3)"
+    fits = (
+        frames.dtype == np.uint8
+        and frames.ndim == 5
+        and frames.shape[2:] == (size_px, size_px, 3)
+        and frames.shape[0] > 0
+        and frames.shape[1] > 0
+        and (frames.shape[1] == frame_count if frame_count is not None else frames.shape[1] % multiple_of == 0)
+    )
+    if not fits:
+        raise ModelError(f"The model takes frames of {expected}, found {frames.dtype} {frames.shape}.")
+
+
+def unit_pixels(frames: Frames, device: str) -> torch.Tensor:
+    """Return uint8 ``(B, T, H, W, 3)`` as float32 ``(B, T, 3, H, W)`` in [0, 1] on the device."""
+    bytes_on_device = torch.from_numpy(np.ascontiguousarray(frames)).to(device)
+    return bytes_on_device.permute(0, 1, 4, 2, 3).to(torch.float32).div_(255.0)
+
+
+def imagenet_normalise(pixels: torch.Tensor) -> torch.Tensor:
+    """Return ``(pixels - mean) / std`` per channel of ``(B, T, 3, H, W)``."""
+    mean = torch.tensor(IMAGENET_MEAN, device=pixels.device).view(3, 1, 1)
+    std = torch.tensor(IMAGENET_STD, device=pixels.device).view(3, 1, 1)
+    return (pixels - mean) / std
+
+
+def patchify(pixels: torch.Tensor, tubelet_frames: int, patch_px: int) -> torch.Tensor:
+    """Return ``(B, T, 3, H, W)`` as tokens ``(B, S, P, 3)``: order time, row, column; pixels frame, row, column."""
+    batch, frames, channels, height, width = pixels.shape
+    split = pixels.view(
+        batch,
+        frames // tubelet_frames,
+        tubelet_frames,
+        channels,
+        height // patch_px,
+        patch_px,
+        width // patch_px,
+        patch_px,
+    )
+    return split.permute(0, 1, 4, 6, 2, 5, 7, 3).reshape(batch, -1, tubelet_frames * patch_px * patch_px, channels)
+
+
+def unpatchify(tokens: torch.Tensor, frames: int, size_px: int, tubelet_frames: int, patch_px: int) -> torch.Tensor:
+    """Return tokens ``(B, S, P, 3)`` as ``(B, T, 3, H, W)``: the inverse of :func:`patchify` for square frames."""
+    side = size_px // patch_px
+    split = tokens.view(-1, frames // tubelet_frames, side, side, tubelet_frames, patch_px, patch_px, 3)
+    return split.permute(0, 1, 4, 7, 2, 5, 3, 6).reshape(-1, frames, 3, size_px, size_px)
+
+
+def patch_targets(pixels: torch.Tensor, tubelet_frames: int, patch_px: int, *, normalise: bool) -> PatchTargets:
+    """Return the targets of every token of ``(B, T, 3, H, W)`` in [0, 1]; ``normalise`` as the model was trained."""
+    patches = patchify(pixels, tubelet_frames, patch_px)
+    if not normalise:
+        zero = torch.zeros_like(patches[:, :, :1])
+        return PatchTargets(patches, zero, torch.ones_like(zero))
+    mean = patches.mean(dim=-2, keepdim=True)
+    scale = patches.var(dim=-2, unbiased=True, keepdim=True).sqrt() + DEVIATION_FLOOR
+    return PatchTargets((patches - mean) / scale, mean, scale)

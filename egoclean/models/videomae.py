@@ -1,0 +1,244 @@
+"""VideoMAE: how badly a window's hidden patches are predicted from the few that are left visible.
+
+The score is the mean squared error of the hidden patches in the model's own normalised space; for one mask it equals
+the ``.loss`` of ``VideoMAEForPreTraining``, here per window. The encoder sees visible tokens only. The patch embedding
+is computed once for all masks of a window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import VideoMAEConfig, VideoMAEForPreTraining
+
+from egoclean.core.masks import TokenGrid
+from egoclean.errors import ModelError
+from egoclean.models.batching import halving
+from egoclean.models.cards import ModelCard, model_spec
+from egoclean.models.device import DeviceChoice
+from egoclean.models.loading import load_model
+from egoclean.models.pixels import Frames, PatchTargets, imagenet_normalise, patch_targets, require_frames, unit_pixels
+from egoclean.models.reconstruction import Reconstruction, draw_reconstruction
+
+Floats = NDArray[np.float64]
+Masks = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreBatch:
+    """Scores of ``B`` windows with ``K`` masks each.
+
+    mse : ``(B, K)``, mean squared error of the hidden patches, in normalised units; the score of one mask.
+    mean : ``(B,)``, mean of ``mse`` over masks: the score.
+    standard_error : ``(B,)``, of ``mean`` over masks; NaN with a single mask.
+    zero_mse : ``(B,)``, the same error of predicting zero everywhere, near (P - 1) / P for textured patches.
+    skill : ``(B,)``, ``1 - mean / zero_mse``: 1 is perfect, 0 and below means the model knows nothing; NaN where
+        every patch is flat.
+    pixel_mse : ``(B,)``, mean squared error in pixels of [0, 1], the prediction scaled by the true patch statistics.
+    finite : ``(B,)``, False where the model gave numbers that are not finite: the window failed.
+    """
+
+    mse: Floats
+    mean: Floats
+    standard_error: Floats
+    zero_mse: Floats
+    skill: Floats
+    pixel_mse: Floats
+    finite: NDArray[np.bool_]
+
+
+class VideoMaeScorer:
+    """A loaded VideoMAE; make one with :func:`load_scorer`."""
+
+    def __init__(self, model: VideoMAEForPreTraining, card: ModelCard) -> None:
+        self.card = card
+        self._model = model
+        config: Any = model.config
+        self._frame_count = int(config.num_frames)
+        self._size_px = int(config.image_size)
+        self._patch_px = int(config.patch_size)
+        self._tubelet_frames = int(config.tubelet_size)
+        self._normalise = bool(config.norm_pix_loss)
+
+    @property
+    def frame_count(self) -> int:
+        """Frames of a window that the model takes."""
+        return self._frame_count
+
+    @property
+    def size_px(self) -> int:
+        """Width and height of the frames it takes."""
+        return self._size_px
+
+    @property
+    def mask_shape(self) -> TokenGrid:
+        """The token grid that masks are made for; ``mask_shape.tokens`` is the length of a mask."""
+        side = self.size_px // self._patch_px
+        return TokenGrid(self.frame_count // self._tubelet_frames, side, side)
+
+    def score(self, frames: Frames, masks: Masks) -> ScoreBatch:
+        """Return the scores of each window with each of its masks; windows do not influence one another.
+
+        Parameters
+        ----------
+        frames : uint8 RGB, shape ``(B, frame_count, size_px, size_px, 3)``.
+        masks : bool, shape ``(B, K, mask_shape.tokens)``, True hidden; the same number hidden in each.
+
+        Raises
+        ------
+        ModelError : for arrays of another type or shape, masks of unequal counts, or no memory for one window.
+        """
+        require_frames(frames, frame_count=self.frame_count, size_px=self.size_px)
+        self._require_masks(masks, frames.shape[0])
+        parts = halving(lambda start, stop: self._score(frames[start:stop], masks[start:stop]), frames.shape[0])
+        errors, zeros, pixels = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return _summarise(errors, zeros, pixels)
+
+    def reconstruct(self, frames: Frames, mask: Masks, frame: int | None = None) -> Reconstruction:
+        """Return pictures of what the model was shown, what it predicted and where it was wrong, for one frame.
+
+        Parameters
+        ----------
+        frames : uint8 RGB, shape ``(frame_count, size_px, size_px, 3)``.
+        mask : bool, shape ``(mask_shape.tokens,)``.
+        frame : index of the frame to draw; the middle one when None.
+
+        Raises
+        ------
+        ModelError : for arrays of another type or shape, an index outside, or output that is not finite.
+        """
+        windows, masks = frames[None], mask[None, None]
+        require_frames(windows, frame_count=self.frame_count, size_px=self.size_px)
+        self._require_masks(masks, 1)
+        index = self.frame_count // 2 if frame is None else frame
+        if not 0 <= index < self.frame_count:
+            raise ModelError(f"The frame to draw must be from 0 to {self.frame_count - 1}, found {index}.")
+        with torch.inference_mode():
+            targets, predict = self._prepare(windows)
+            hidden = torch.from_numpy(mask).to(self.card.device)
+            prediction = torch.zeros_like(targets.normalised)
+            prediction[0, hidden] = predict(hidden[None])[0]
+        if not bool(torch.isfinite(prediction).all()):
+            raise ModelError(f"{self.card.model_id} predicted numbers that are not finite.")
+        return draw_reconstruction(
+            targets, prediction, hidden, frame=index, frame_count=self.frame_count, size_px=self.size_px,
+            tubelet_frames=self._tubelet_frames, patch_px=self._patch_px,
+        )  # fmt: skip
+
+    def _score(self, frames: Frames, masks: Masks) -> tuple[Floats, Floats, Floats]:
+        with torch.inference_mode():
+            targets, predict = self._prepare(frames)
+            hidden = torch.from_numpy(masks).to(self.card.device)
+            columns = [_mask_errors(targets, predict, hidden[:, index]) for index in range(masks.shape[1])]
+            errors, zeros, pixels = (torch.stack(column, dim=1) for column in zip(*columns, strict=True))
+            return _to_numpy(errors), _to_numpy(zeros), _to_numpy(pixels)
+
+    def _prepare(self, frames: Frames) -> tuple[PatchTargets, Callable[[torch.Tensor], torch.Tensor]]:
+        pixels = unit_pixels(frames, self.card.device)
+        targets = patch_targets(pixels, self._tubelet_frames, self._patch_px, normalise=self._normalise)
+        model = self._model.videomae
+        weights = model.embeddings.patch_embeddings.projection.weight
+        tokens = model.embeddings.patch_embeddings(imagenet_normalise(pixels).to(weights.dtype))
+        tokens = tokens + model.embeddings.position_embeddings.to(tokens)
+        patch_pixels = targets.normalised.shape[2]
+
+        def predict(hidden: torch.Tensor) -> torch.Tensor:
+            return self._predict(tokens, hidden).float().view(len(hidden), -1, patch_pixels, 3)
+
+        return targets, predict
+
+    def _predict(self, tokens: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
+        """Return predictions ``(B, n_hidden, P * 3)`` in token order, from the visible tokens only."""
+        batch, _, width = tokens.shape
+        state = self._model.videomae.encoder(tokens[~hidden].view(batch, -1, width)).last_hidden_state
+        if self._model.videomae.layernorm is not None:
+            state = self._model.videomae.layernorm(state)
+        state = self._model.encoder_to_decoder(state)
+        positions = self._model.position_embeddings.to(state).expand(batch, -1, -1)
+        width = positions.shape[2]
+        visible = state + positions[~hidden].view(batch, -1, width)
+        asked = self._model.mask_token + positions[hidden].view(batch, -1, width)
+        predicted: torch.Tensor = self._model.decoder(torch.cat([visible, asked], dim=1), asked.shape[1]).logits
+        return predicted
+
+    def _require_masks(self, masks: Masks, windows: int) -> None:
+        tokens = self.mask_shape.tokens
+        if masks.dtype != np.bool_ or masks.ndim != 3 or masks.shape[0] != windows or masks.shape[2] != tokens:
+            raise ModelError(
+                f"Masks must be bool ({windows}, K, {tokens}) for these frames, found {masks.dtype} {masks.shape}."
+            )
+        counts = masks.sum(axis=2)
+        if counts.size == 0 or counts.min() != counts.max() or not 0 < counts.min() < tokens:
+            raise ModelError(
+                f"Every mask must hide the same number of the {tokens} tokens, at least one and not all; "
+                f"found {sorted({int(count) for count in counts.ravel()})[:5]}."
+            )
+
+
+def load_scorer(models: str, choice: DeviceChoice, *, download: bool = True) -> VideoMaeScorer:
+    """Return VideoMAE of the size ``models`` (``small`` or ``full``) on the chosen device.
+
+    Published weights are downloaded when they are absent and ``download`` is True: show
+    :func:`egoclean.models.cards.download_notice` first.
+
+    Raises
+    ------
+    ModelError : weights absent, damaged or not fitting.
+    UsageError : another size.
+    """
+    loaded = load_model(
+        VideoMAEForPreTraining, small_videomae_config(), model_spec("videomae", models), choice, download=download
+    )
+    return VideoMaeScorer(loaded.model, loaded.card)
+
+
+def small_videomae_config() -> VideoMAEConfig:
+    """Return the configuration of the small model: 16 frames of 112 pixels, width 192, 6 layers, 3.6 M parameters."""
+    return VideoMAEConfig(
+        image_size=112,
+        patch_size=16,
+        num_frames=16,
+        tubelet_size=2,
+        hidden_size=192,
+        num_hidden_layers=6,
+        num_attention_heads=3,
+        intermediate_size=768,
+        use_mean_pooling=False,
+        decoder_hidden_size=128,
+        decoder_num_hidden_layers=2,
+        decoder_num_attention_heads=2,
+        decoder_intermediate_size=512,
+    )
+
+
+def _mask_errors(
+    targets: PatchTargets, predict: Callable[[torch.Tensor], torch.Tensor], hidden: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    batch = hidden.shape[0]
+    wanted = targets.normalised[hidden].view(batch, -1, *targets.normalised.shape[2:])
+    scale = targets.scale[hidden].view(batch, -1, 1, 3)
+    difference = predict(hidden) - wanted
+    return (
+        difference.square().flatten(1).mean(1),
+        wanted.square().flatten(1).mean(1),
+        (difference * scale).square().flatten(1).mean(1),
+    )
+
+
+def _summarise(errors: Floats, zeros: Floats, pixels: Floats) -> ScoreBatch:
+    count = errors.shape[1]
+    mean = errors.mean(axis=1)
+    spread = errors.std(axis=1, ddof=1) / np.sqrt(count) if count > 1 else np.full(len(errors), np.nan)
+    zero = zeros.mean(axis=1)
+    ratio = np.divide(mean, zero, out=np.full_like(mean, np.nan), where=zero > 0)
+    finite = np.asarray(np.isfinite(errors).all(axis=1) & np.isfinite(pixels).all(axis=1))
+    return ScoreBatch(errors, mean, spread, zero, 1.0 - ratio, pixels.mean(axis=1), finite)
+
+
+def _to_numpy(values: torch.Tensor) -> Floats:
+    return values.double().cpu().numpy()

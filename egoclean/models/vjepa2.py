@@ -1,0 +1,122 @@
+"""V-JEPA 2: what a window looks like to the encoder, as one vector and as one vector a time slot.
+
+The encoder alone is called: the predictor that ``VJEPA2Model`` runs by default costs half as much again. Frames of
+another size than the model's crop would get wrong positions without an error, so they are refused here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from transformers import VJEPA2Config, VJEPA2Model
+
+from egoclean.models.batching import halving
+from egoclean.models.cards import ModelCard, model_spec
+from egoclean.models.device import DeviceChoice
+from egoclean.models.loading import load_model
+from egoclean.models.pixels import Frames, imagenet_normalise, require_frames, unit_pixels
+
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Embeddings of ``B`` windows.
+
+    means : float32 ``(B, d)``, mean over all tokens.
+    tokens : float32 ``(B, t, d)``, mean over space at each of the ``t`` time slots (one a tubelet).
+    finite : ``(B,)``, False where the model gave numbers that are not finite: the window failed.
+    """
+
+    means: Vectors
+    tokens: Vectors
+    finite: NDArray[np.bool_]
+
+
+class Vjepa2Embedder:
+    """A loaded V-JEPA 2; make one with :func:`load_embedder`."""
+
+    def __init__(self, model: VJEPA2Model, card: ModelCard) -> None:
+        self.card = card
+        self._model = model
+
+    @property
+    def size_px(self) -> int:
+        """Width and height of the frames it takes."""
+        return int(self._model.config.crop_size)
+
+    @property
+    def width(self) -> int:
+        """Length ``d`` of an embedding."""
+        return int(self._model.config.hidden_size)
+
+    @property
+    def tubelet_frames(self) -> int:
+        """Frames that one time slot spans."""
+        return int(self._model.config.tubelet_size)
+
+    def embed(self, frames: Frames) -> Embedded:
+        """Return the embeddings of each window; windows do not influence one another.
+
+        Parameters
+        ----------
+        frames : uint8 RGB, shape ``(B, T, size_px, size_px, 3)``, any ``T`` that is a multiple of the tubelet.
+
+        Raises
+        ------
+        ModelError : for an array of another type or shape, or no memory for one window.
+        """
+        require_frames(frames, frame_count=None, size_px=self.size_px, multiple_of=self.tubelet_frames)
+        parts = halving(lambda start, stop: self._tokens_over_space(frames[start:stop]), frames.shape[0])
+        tokens = np.concatenate(parts)
+        means = tokens.mean(axis=1, dtype=np.float64).astype(np.float32)
+        return Embedded(means, tokens, np.asarray(np.isfinite(tokens).all(axis=(1, 2))))
+
+    def _tokens_over_space(self, frames: Frames) -> Vectors:
+        with torch.inference_mode():
+            features = self._encode(imagenet_normalise(unit_pixels(frames, self.card.device)))
+            by_time = features.view(len(frames), frames.shape[1] // self.tubelet_frames, -1, self.width)
+            pooled: Vectors = by_time.float().mean(dim=2).cpu().numpy()
+            return pooled
+
+    def _encode(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Return the encoder's features ``(B, tokens, d)`` after its final layer norm, in order time, row, column."""
+        features: torch.Tensor = self._model.encoder(pixel_values_videos=pixels).last_hidden_state
+        return features
+
+
+def load_embedder(models: str, choice: DeviceChoice, *, download: bool = True) -> Vjepa2Embedder:
+    """Return V-JEPA 2 of the size ``models`` (``small`` or ``full``) on the chosen device.
+
+    Published weights are downloaded when they are absent and ``download`` is True: show
+    :func:`egoclean.models.cards.download_notice` first.
+
+    Raises
+    ------
+    ModelError : weights absent, damaged or not fitting.
+    UsageError : another size.
+    """
+    loaded = load_model(VJEPA2Model, small_vjepa2_config(), model_spec("vjepa2", models), choice, download=download)
+    return Vjepa2Embedder(loaded.model, loaded.card)
+
+
+def small_vjepa2_config() -> VJEPA2Config:
+    """Return the small model's configuration: 64 frames of 128 pixels in 512 tokens, width 192, 3.8 M parameters."""
+    return VJEPA2Config(
+        crop_size=128,
+        patch_size=32,
+        frames_per_clip=64,
+        tubelet_size=2,
+        hidden_size=192,
+        num_attention_heads=3,
+        num_hidden_layers=6,
+        mlp_ratio=3,
+        pred_hidden_size=96,
+        pred_num_attention_heads=3,
+        pred_num_hidden_layers=3,
+        pred_num_mask_tokens=2,
+        pred_zero_init_mask_tokens=False,
+    )
