@@ -1,0 +1,68 @@
+"""What looking into a source gives: the clips it offers, and what was noticed on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from egoclean.errors import SourceError
+from egoclean.records import Problem, Severity, SourceClip
+
+VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v"})
+"""Endings, in lower case, that make a file a video."""
+
+INTRINSICS_NAME = "intrinsics.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """The clips of one source in a defined order, and notes about what is not among them.
+
+    A note of severity ``REJECTION`` is something that should have been a clip and is not: a refused archive, a bad
+    line of a manifest. ``NOTE`` and ``WARNING`` are for the reader.
+    """
+
+    clips: tuple[SourceClip, ...] = ()
+    notes: tuple[Problem, ...] = field(default=())
+
+
+def note(code: str, message: str) -> Problem:
+    """Return something worth knowing that costs nothing."""
+    return Problem(code, message, Severity.NOTE)
+
+
+def warning(code: str, message: str, time_s: float | None = None) -> Problem:
+    """Return something that may make results worse than they look."""
+    return Problem(code, message, Severity.WARNING, time_s)
+
+
+def rejection(code: str, message: str) -> Problem:
+    """Return the record of something that was left out because it is damaged or refused."""
+    return Problem(code, message, Severity.REJECTION)
+
+
+def merged(parts: Iterable[Discovery]) -> Discovery:
+    """Return the clips and notes of ``parts``, in their order."""
+    clips: list[SourceClip] = []
+    notes: list[Problem] = []
+    for part in parts:
+        clips.extend(part.clips)
+        notes.extend(part.notes)
+    return Discovery(tuple(clips), tuple(notes))
+
+
+def require_unique(clips: Iterable[SourceClip], source: str) -> None:
+    """Refuse a source in which two clips would have the same id.
+
+    Raises
+    ------
+    SourceError : names the id and both places.
+    """
+    seen: dict[str, SourceClip] = {}
+    for clip in clips:
+        other = seen.setdefault(clip.clip_id, clip)
+        if other is not clip:
+            raise SourceError(
+                f"{source}: two clips would both be called {clip.clip_id!r}: {other.source_uri} and {clip.source_uri}.",
+                "Rename one of them, or name the two folders as separate sources.",
+            )
