@@ -52,7 +52,9 @@ class IngestConfig:
     clips: int | None = option(None, "Take at most this many clips of each source.", minimum=1, keyed=False)
     camera: str = option("CAM_FRONT", "nuScenes camera channels to read, separated by commas.", keyed=False)
     data_root: str | None = option(None, "Folder that relative frame paths of a manifest start from.", keyed=False)
-    match: str | None = option(None, "Take clips whose id matches this pattern only, for instance '*_00003.mp4'.", keyed=False)
+    match: str | None = option(
+        None, "Take clips whose id matches this pattern only, for instance '*_00003.mp4'.", keyed=False
+    )
     nuscenes_frames: str = option(
         "keyframes", "nuScenes frames to read: annotated keyframes or all.", choices=("keyframes", "all"), keyed=False
     )
@@ -163,25 +165,50 @@ class SelectConfig:
         "How windows are chosen.",
         choices=("knn", "kcenter", "facility", "cluster", "score", "uniform", "random"),
     )
-    neighbours: int = option(100, "Neighbours a row keeps in the kNN graph.", minimum=1, maximum=1000)
+    neighbours: int = option(
+        0,
+        "Neighbours a row keeps in the kNN graph; 0 chooses it from the number of rows, 100 to 1,000.",
+        minimum=0,
+        maximum=4096,
+    )
     signal: str = option(
         "score",
-        "Signal that weighs the choice; 'none' weighs every window alike.",
-        choices=("none", "score", "anomaly", "change"),
+        "What a row is worth: a signal or an expression over signals (0.7*score + 0.3*anomaly); 'none' is worth alike.",
     )
     calibrate_by: str = option(
         "camera",
         "Group within which a signal is ranked before it is compared.",
         choices=("none", "clip", "camera", "worker", "scene", "factory"),
     )
-    minimum_score: float | None = option(None, "Leave out windows scored below this.")
-    maximum_score: float | None = option(None, "Leave out windows scored above this.")
-    near_duplicate: float = option(
-        0.995,
-        "Windows at least this similar (cosine) to a chosen one are left out as near-duplicates.",
+    calibration: str = option("rank", "How a signal is calibrated.", choices=("rank", "robust", "none"))
+    value_strength: float = option(
+        0.5,
+        "How much the signal weighs the choice: 0 not at all, 1 gives the lowest row no weight.",
         minimum=0.0,
         maximum=1.0,
     )
+    minimum_score: float | None = option(None, "Leave out windows scored below this.")
+    maximum_score: float | None = option(None, "Leave out windows scored above this.")
+    thresholds: str = option("", "Thresholds on any raw signal, such as: score >= 0.2, anomaly < 3")
+    near_duplicate: float = option(
+        0.995,
+        "Windows at least this similar (cosine) to another are its near-duplicates.",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    near_duplicates: str = option(
+        "last",
+        "What happens to near-duplicates: chosen last, left out, or treated like any window.",
+        choices=("last", "drop", "keep"),
+    )
+    cap: str = option("", "Most a group may have: 50, 30% of what is chosen, or by name: worker_001=20, worker_002=10%")
+    least_per_group: int = option(0, "Windows each group gets first, where it has them.", minimum=0)
+    least_gap_s: float = option(0.0, "Least seconds between starts of two chosen windows of a clip.", minimum=0.0)
+    typical_cycles: int = option(
+        0, "Keep only this many typical work cycles a group, and every anomaly; 0 keeps all cycles.", minimum=0
+    )
+    idle_share: float = option(1.0, "Share of idle windows kept when cycles are thinned.", minimum=0.0, maximum=1.0)
+    clusters: int = option(0, "Clusters of the cluster strategy; 0 takes the square root of the rows.", minimum=0)
     seed: int = option(
         42, "Seed of the strategies that draw at random.", minimum=0, maximum=2**32 - 1, environment="SEED"
     )
