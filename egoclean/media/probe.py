@@ -1,0 +1,162 @@
+"""What a video file says without being decoded: header facts and the presentation time of every frame."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from egoclean.core.windows import GAP_STEPS
+from egoclean.errors import MediaError
+from egoclean.media.opening import LIBRARY_ERRORS, decode_error, open_video, shown_name, video_streams
+from egoclean.records import MediaLocation, Problem, Severity, VideoHeader
+
+LARGEST_PICTURE_PX = 8192 * 8192
+"""A video that declares larger pictures is rejected before anything of their size is allocated."""
+
+LONGEST_CLIP_S = 12 * 3600.0
+"""A longer video is rejected: cut it into parts."""
+
+_PROGRESSIVE_ORDERS = (0, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """Header facts, the sorted pts of all frames that decoding should show, and what is worth a warning."""
+
+    header: VideoHeader
+    pts: NDArray[np.int64]
+    problems: tuple[Problem, ...] = ()
+
+
+def probe(location: MediaLocation) -> ProbeResult:
+    """Return what can be known of a video by reading its packets; only its first frame is decoded.
+
+    That frame tells the rotation tag and interlacing, which the header does not.
+
+    Raises
+    ------
+    MediaError : ``missing``, ``not_video``, ``truncated_header``, ``truncated``, ``no_video``, ``too_large``,
+        ``no_times`` (a container without presentation times) or ``decode_error`` (packets that cannot be read).
+    """
+    name = shown_name(location.path)
+    with open_video(location) as (container, stream):
+        _refuse_giants(container, stream, name)
+        pts = _packet_times(container, stream, name)
+    rotation_deg, interlaced_frame = _first_frame_facts(location)
+    with open_video(location) as (container, stream):
+        header = _header(container, stream, pts, rotation_deg, interlaced_frame)
+        problems = _stream_problems(container, header, name) + _time_problems(header, pts)
+    return ProbeResult(header, pts, tuple(problems))
+
+
+def times_s(pts: NDArray[np.int64], time_base: Fraction) -> NDArray[np.float64]:
+    """Return seconds from the first frame for each pts."""
+    relative = pts - pts[0] if len(pts) else pts
+    return relative.astype(np.float64) * time_base.numerator / time_base.denominator
+
+
+def _packet_times(container: Any, stream: Any, name: str) -> NDArray[np.int64]:
+    found: list[int] = []
+    try:
+        for packet in container.demux(stream):
+            if packet.size == 0 or packet.is_discard:
+                continue
+            if packet.pts is None:
+                raise MediaError(
+                    f"{name} carries no presentation times.", "Remux it into MP4 or Matroska.", code="no_times"
+                )
+            found.append(packet.pts)
+    except LIBRARY_ERRORS as error:
+        time_s = float((max(found) - min(found)) * stream.time_base) if found else None
+        raise decode_error(name, error, time_s) from error
+    if not found:
+        raise MediaError(f"{name} has no frames.", "Leave it out.", code="no_video")
+    pts = np.unique(np.array(found, dtype=np.int64))
+    if (pts[-1] - pts[0]) * stream.time_base > LONGEST_CLIP_S:
+        raise _too_long(name, float((pts[-1] - pts[0]) * stream.time_base))
+    return pts
+
+
+def _refuse_giants(container: Any, stream: Any, name: str) -> None:
+    width, height = stream.codec_context.width, stream.codec_context.height
+    if width * height > LARGEST_PICTURE_PX:
+        message = f"{name} declares pictures of {width}x{height} pixels, more than {LARGEST_PICTURE_PX} in all."
+        raise MediaError(message, "Scale the video down first.", code="too_large")
+    if width <= 0 or height <= 0 or stream.codec_context.pix_fmt is None or not stream.time_base:
+        raise MediaError(f"{name} has a video stream without a picture size or format.", code="not_video")
+    duration_s = (container.duration or 0) / 1_000_000
+    if duration_s > LONGEST_CLIP_S and container.size < duration_s * 100:
+        raise _too_long(name, duration_s)
+
+
+def _too_long(name: str, duration_s: float) -> MediaError:
+    message = f"{name} lasts {duration_s / 3600:.1f} hours, more than {LONGEST_CLIP_S / 3600:.0f}."
+    return MediaError(message, "Cut it into shorter parts.", code="too_large")
+
+
+def _first_frame_facts(location: MediaLocation) -> tuple[int, bool]:
+    """Return ``(rotation_deg, interlaced)``; a first frame that cannot be decoded is left for decoding to report."""
+    with open_video(location) as (container, stream):
+        stream.codec_context.thread_count = 1
+        with contextlib.suppress(*LIBRARY_ERRORS):
+            for frame in container.decode(stream):
+                return int(frame.rotation), bool(frame.interlaced_frame)
+    return 0, False
+
+
+def _header(container: Any, stream: Any, pts: NDArray[np.int64], rotation_deg: int, interlaced: bool) -> VideoHeader:
+    context = stream.codec_context
+    time_base = Fraction(stream.time_base)
+    step = int(np.median(np.diff(pts))) if len(pts) > 1 else 0
+    return VideoHeader(
+        container=container.format.name,
+        codec=context.name,
+        pixel_format=context.pix_fmt,
+        width=context.width,
+        height=context.height,
+        rotation_deg=rotation_deg % 360,
+        time_base=time_base,
+        average_rate=Fraction(stream.average_rate) if stream.average_rate else None,
+        frame_count_header=stream.frames or None,
+        packet_count=len(pts),
+        start_pts=int(pts[0]),
+        duration_s=float((int(pts[-1] - pts[0]) + step) * time_base),
+        bit_rate=container.bit_rate or None,
+        interlaced=interlaced or context.field_order not in _PROGRESSIVE_ORDERS,
+    )
+
+
+def _stream_problems(container: Any, header: VideoHeader, name: str) -> list[Problem]:
+    problems = []
+    count = len(video_streams(container))
+    if count > 1:
+        message = f"{name} has {count} video streams: the first is used."
+        problems.append(Problem("several_streams", message, Severity.WARNING))
+    if header.frame_count_header not in (None, header.packet_count):
+        message = f"The header of {name} claims {header.frame_count_header} frames, found {header.packet_count}."
+        problems.append(Problem("count_mismatch", message, Severity.WARNING))
+    if header.rotation_deg:
+        message = f"{name} is tagged as rotated by {header.rotation_deg} degrees."
+        problems.append(Problem("rotated", message, Severity.WARNING))
+    if header.interlaced:
+        problems.append(Problem("interlaced", f"{name} is interlaced.", Severity.WARNING))
+    return problems
+
+
+def _time_problems(header: VideoHeader, pts: NDArray[np.int64]) -> list[Problem]:
+    steps = np.diff(pts)
+    if not len(steps):
+        return []
+    holes = np.flatnonzero(steps > GAP_STEPS * np.median(steps))
+    if not len(holes):
+        return []
+    first = times_s(pts, header.time_base)[holes[0]]
+    message = (
+        f"{len(holes)} steps between frames are over {GAP_STEPS} times the median; the first follows {first:.3f} s."
+    )
+    return [Problem("gap", message, Severity.WARNING, float(first))]
