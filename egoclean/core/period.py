@@ -1,0 +1,152 @@
+"""How often a clip repeats itself: lag spectrum, period, confidence, and an honest "no period".
+
+The lag spectrum is the mean of the similarity matrix along its diagonals: how alike two moments are that lie ``lag``
+apart. A cycle of ``p`` seconds raises it at ``p, 2 p, 3 p``; the stripes that one sees in a self-similarity matrix
+are these peaks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+from scipy.signal import find_peaks
+
+from egoclean.core.similarity import Float64, diagonal_sums
+from egoclean.core.stream import Stream
+
+LEAST_PERIOD_S = 0.8
+"""Shortest period looked for: faster movement is the head's bob, not work."""
+
+LEAST_REPEATS = 3.0
+"""Repeats a span must hold before a period is claimed."""
+
+_BASE_SHARE = 0.75
+_LEAST_CONTRAST = 0.12
+_LEAST_CONSISTENCY = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A period, or the reason why there is none.
+
+    ``contrast`` is how far the lag spectrum at the period stands above its mean over one period around it, as a share
+    of what a perfect repeat would give, in [0, 1]; ``consistency`` is the same over its standard error from cycle to
+    cycle; ``confidence`` in [0, 1] is both in one number. ``period_s`` is None when there is no period.
+    """
+
+    period_s: float | None
+    confidence: float
+    contrast: float
+    consistency: float
+    reason: str
+
+
+def lag_spectrum(stream: Stream, limit: int | None = None) -> Float64:
+    """Return ``out[k]``, the mean similarity of points ``k`` steps apart, shape ``(limit,)``; NaN where no pair is.
+
+    ``out[0]`` is 1. Exact: sums along the diagonals come from an FFT, no matrix is made.
+    """
+    sums = diagonal_sums(stream.values, limit)
+    pairs = np.rint(diagonal_sums(stream.present[:, None].astype(np.float64), limit))
+    out = np.full(len(sums), np.nan)
+    np.divide(sums, pairs, out=out, where=pairs > 0)
+    return out
+
+
+def sliding_lag_spectrum(stream: Stream, span_s: float, hop_s: float, limit: int) -> tuple[Float64, Float64]:
+    """Return ``(centres_s, spectra)``: the lag spectrum of each span of ``span_s``, every ``hop_s``.
+
+    ``spectra`` has shape ``(spans, limit)``; a stream shorter than one span gives one spectrum of the whole.
+    """
+    length, hop = min(stream.steps(span_s), len(stream.values)), stream.steps(hop_s)
+    firsts = np.arange(0, len(stream.values) - length + 1, hop)
+    spectra = np.full((len(firsts), limit), np.nan)
+    for row, first in enumerate(firsts):
+        spectrum = lag_spectrum(cut(stream, int(first), int(first) + length), limit)
+        spectra[row, : len(spectrum)] = spectrum
+    centres_s = stream.start_s + (firsts.astype(np.float64) + (length - 1) / 2) * stream.step_s
+    return centres_s, spectra
+
+
+def cut(stream: Stream, first: int, stop: int) -> Stream:
+    """Return the points ``first`` to ``stop`` (excluded) of the stream."""
+    start_s = stream.start_s + first * stream.step_s
+    return Stream(start_s, stream.step_s, stream.values[first:stop], stream.present[first:stop])
+
+
+def estimate_period(stream: Stream, longest_s: float = 60.0) -> Period:
+    """Return the period of the stream: the shortest lag whose peak is nearly as high as the highest.
+
+    A multiple of the base stands no higher than the base and a fraction of it lower, so the shortest peak among the
+    high ones is the base. Claimed only when the span holds ``LEAST_REPEATS`` of it, the peak stands clear of the
+    spectrum around it, and it does so from cycle to cycle.
+    """
+    shortest = max(3, stream.steps(LEAST_PERIOD_S))
+    longest = int(min(longest_s / stream.step_s, len(stream.values) / LEAST_REPEATS))
+    if longest <= shortest or stream.present.sum() < 8:
+        return Period(None, 0.0, 0.0, 0.0, "the span is too short to repeat")
+    raw = lag_spectrum(stream, int(longest * 1.5) + 2)
+    spectrum = gaussian_filter1d(np.where(np.isfinite(raw), raw, 0.0), max(0.5, 0.1 / stream.step_s))
+    peaks = find_peaks(spectrum[: longest + 2])[0]
+    peaks = peaks[(peaks >= shortest) & (peaks <= longest)]
+    if len(peaks) == 0:
+        return Period(None, 0.0, 0.0, 0.0, "no lag is more alike than its neighbours")
+    contrasts = np.array([_contrast(spectrum, int(peak)) for peak in peaks])
+    peak = int(peaks[np.flatnonzero(contrasts >= _BASE_SHARE * contrasts.max())[0]])
+    return _judge(stream, spectrum, peak)
+
+
+def _contrast(spectrum: Float64, lag: int) -> float:
+    around = spectrum[lag - lag // 2 : lag + lag // 2 + 1]
+    return float(spectrum[lag] - around.mean())
+
+
+def _judge(stream: Stream, spectrum: Float64, lag: int) -> Period:
+    floor = float(spectrum[lag - lag // 2 : lag + lag // 2 + 1].mean())
+    ceiling = float(spectrum[max(1, round(0.1 / stream.step_s))]) if lag * stream.step_s > 1.5 else 1.0
+    contrast = float(np.clip((spectrum[lag] - floor) / max(ceiling - floor, 1e-6), 0.0, 1.0))
+    consistency = _consistency(stream, lag)
+    confidence = contrast * float(np.clip(consistency / (2 * _LEAST_CONSISTENCY), 0.0, 1.0))
+    if contrast < _LEAST_CONTRAST:
+        return Period(None, confidence, contrast, consistency, "the best lag hardly stands out of the lag spectrum")
+    if consistency < _LEAST_CONSISTENCY:
+        return Period(None, confidence, contrast, consistency, "the best lag does not hold from cycle to cycle")
+    return Period(_refined_lag(spectrum, lag) * stream.step_s, confidence, contrast, consistency, "")
+
+
+def _consistency(stream: Stream, lag: int) -> float:
+    half = lag // 2
+    anchors = len(stream.values) - lag - half
+    if anchors < lag:
+        return 0.0
+    values = stream.values.astype(np.float64)
+    sums = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
+    near = (sums[lag + half + 1 : lag + half + 1 + anchors] - sums[lag - half : lag - half + anchors]) / (2 * half + 1)
+    near = near[:anchors]
+    gain = np.einsum("ij,ij->i", values[:anchors], values[lag : lag + anchors] - near[: len(values[:anchors])])
+    blocks = [part.mean() for part in np.array_split(gain, max(2, anchors // lag))]
+    error = float(np.std(blocks, ddof=1)) / np.sqrt(len(blocks))
+    return float(min(np.mean(blocks) / max(error, 1e-6), 99.0))
+
+
+def _refined_lag(spectrum: Float64, lag: int) -> float:
+    best = _peak_position(spectrum, lag)
+    for multiple in range(2, 1 + int((len(spectrum) - 2) / lag)):
+        around = round(best * multiple)
+        reach = max(1, round(best * 0.15))
+        low, high = around - reach, min(around + reach + 1, len(spectrum) - 1)
+        if high - low < 3:
+            break
+        top = low + int(np.argmax(spectrum[low:high]))
+        if top in (low, high - 1):
+            break
+        best = _peak_position(spectrum, top) / multiple
+    return best
+
+
+def _peak_position(spectrum: Float64, lag: int) -> float:
+    before, at, after = (float(value) for value in spectrum[lag - 1 : lag + 2])
+    bend = before - 2 * at + after
+    return lag if bend >= 0 else lag + float(np.clip(0.5 * (before - after) / bend, -0.5, 0.5))

@@ -1,0 +1,234 @@
+"""Temporal structure of one clip: when it repeats, when it changes, when it is unlike itself. Arrays in, arrays out.
+
+Conventions: a window's value stands at its centre (start + window / 2); a span is the union of its points'
+centre +- stride / 2, half-open. Times are seconds from the clip's first frame.
+
+References: Foote (2000) for novelty; Ellis (2007) for the chain of cycles; Otsu (1979) for the published threshold;
+Truong, Oudre and Vayatis (2020) for change points by ruptures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from egoclean.config import StructureConfig
+from egoclean.core.anomaly import Anomaly, moving_average, published_anomalies
+from egoclean.core.cycles import Cycle, cycle_starts, describe_cycles, regularity
+from egoclean.core.period import Period, estimate_period, lag_spectrum
+from egoclean.core.segments import (
+    REPETITIVE,
+    Segment,
+    change_points,
+    label_segments,
+    match_profile,
+    motion_of,
+    novelty_curve,
+)
+from egoclean.core.similarity import Float64, Floats, autocorrelation, change_signal, typicality
+from egoclean.core.stream import Stream, make_stream, slower
+
+STRUCTURE_VERSION = 1
+"""Version of ``NAME_structure.json``."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Structure:
+    """Everything found in one clip. Arrays of shape ``(n,)`` stand at ``centres_s``.
+
+    ``change[0]`` is NaN: the first window has no predecessor. ``anomaly_score`` is the smoothed published score;
+    ``novelty`` and ``lag_spectrum`` have their own axes ``novelty_s`` and ``lags_s``.
+    """
+
+    window_s: float
+    stride_s: float
+    starts_s: Float64
+    centres_s: Float64
+    change: Float64
+    typicality: Float64
+    anomaly_score: Float64
+    autocorrelation: Float64
+    lags_s: Float64
+    lag_spectrum: Float64
+    novelty_s: Float64
+    novelty: Float64
+    period: Period
+    regularity: float | None
+    cycles: tuple[Cycle, ...]
+    segments: tuple[Segment, ...]
+    anomalies: tuple[Anomaly, ...]
+    published_anomalies: tuple[Anomaly, ...]
+
+    @property
+    def period_s(self) -> float | None:
+        """The clip's period, or None."""
+        return self.period.period_s
+
+
+def analyse(
+    embeddings: Floats,
+    times_s: ArrayLike,
+    tokens: Floats | None = None,
+    window_s: float | None = None,
+    config: StructureConfig | None = None,
+) -> Structure:
+    """Return the temporal structure of one clip.
+
+    Parameters
+    ----------
+    embeddings : one row a window, shape ``(n, d)``, any float type; lengths of rows do not matter.
+    times_s : start of each window, seconds, strictly increasing, shape ``(n,)``.
+    tokens : ``(n, t, d)``, in time order within the window; makes periods below two strides measurable.
+    window_s : length of a window; default one stride.
+
+    Raises
+    ------
+    ValueError : for NaN, infinite or zero rows (by number), times that do not increase (by row), lengths that differ
+        (both shapes), or no windows. One window, or constant embeddings, give no cycles and no anomalies.
+    """
+    config = config or StructureConfig()
+    starts = check_inputs(embeddings, times_s, tokens)
+    stride_s = float(np.median(np.diff(starts))) if len(starts) > 1 else float(window_s or 1.0)
+    length_s = float(window_s) if window_s else stride_s
+    richest = embeddings if tokens is None else tokens
+    change = change_signal(embeddings)
+    typical = typicality(richest)
+    centres = starts + length_s / 2
+    found_published = published_anomalies(
+        typical,
+        centres,
+        stride_s,
+        smoothing=config.smoothing,
+        debounce=config.debounce,
+        minimum_s=config.minimum_anomaly_s,
+    )
+    stream = make_stream(richest, starts, length_s, stride_s)
+    period = estimate_period(stream)
+    coarse, segments = _segment(stream, period)
+    cycles = _cycles(stream, segments, period)
+    spectrum = lag_spectrum(stream, max(2, int(len(stream.values) * 0.6)))
+    return Structure(
+        window_s=length_s,
+        stride_s=stride_s,
+        starts_s=starts,
+        centres_s=centres,
+        change=change,
+        typicality=typical,
+        anomaly_score=moving_average(1.0 - typical, config.smoothing),
+        autocorrelation=autocorrelation(change),
+        lags_s=stream.step_s * np.arange(len(spectrum), dtype=np.float64),
+        lag_spectrum=spectrum,
+        novelty_s=coarse.times_s - coarse.step_s / 2,
+        novelty=novelty_curve(coarse, period.period_s or 4.0),
+        period=period,
+        regularity=regularity(cycles),
+        cycles=cycles,
+        segments=segments,
+        anomalies=_odd_stretches(segments, config.minimum_anomaly_s),
+        published_anomalies=found_published,
+    )
+
+
+def check_inputs(embeddings: Floats, times_s: ArrayLike, tokens: Floats | None) -> Float64:
+    """Return ``times_s`` as float64 once shapes and order are right; rows are checked where they are used."""
+    rows, starts = np.asarray(embeddings), np.asarray(times_s, dtype=np.float64)
+    if rows.ndim != 2 or rows.size == 0:
+        raise ValueError(f"embeddings must have shape (n, d) with at least one row, found {rows.shape}.")
+    if starts.shape != (len(rows),):
+        raise ValueError(f"times_s must have one value a row: embeddings {rows.shape}, times {starts.shape}.")
+    if tokens is not None and (tokens.ndim != 3 or len(tokens) != len(rows) or tokens.size == 0):
+        raise ValueError(f"tokens must have shape (n, t, d): embeddings {rows.shape}, tokens {tokens.shape}.")
+    if not np.isfinite(starts).all():
+        raise ValueError(f"Row {int(np.argmin(np.isfinite(starts)))} of times_s is not a finite number.")
+    steps = np.diff(starts)
+    if (steps <= 0).any():
+        row = int(np.argmax(steps <= 0)) + 1
+        raise ValueError(f"times_s must increase: row {row} ({starts[row]} s) follows {starts[row - 1]} s.")
+    return starts
+
+
+def _segment(stream: Stream, period: Period) -> tuple[Stream, tuple[Segment, ...]]:
+    coarse = slower(stream, max(1, round(0.2 / stream.step_s)))
+    block_s = max(4.0, 1.25 * (period.period_s or 0.0))
+    profile, blocks = match_profile(coarse, block_s)
+    edges = change_points(profile, max(2, coarse.steps(2.0)), 1.0 / coarse.step_s)
+    return coarse, label_segments(coarse, edges, profile, blocks, motion_of(coarse))
+
+
+def _cycles(stream: Stream, segments: tuple[Segment, ...], period: Period) -> tuple[Cycle, ...]:
+    chains = []
+    for segment in segments:
+        period_s = segment.period_s or period.period_s
+        if segment.label == REPETITIVE and period_s is not None:
+            first = max(0, int(np.ceil((segment.start_s - stream.start_s) / stream.step_s)))
+            stop = min(len(stream.values), int((segment.stop_s - stream.start_s) / stream.step_s) + 1)
+            chains.append(cycle_starts(stream, first, stop, period_s))
+    return describe_cycles(stream, chains)
+
+
+def _odd_stretches(segments: tuple[Segment, ...], minimum_s: float) -> tuple[Anomaly, ...]:
+    if not any(segment.label == REPETITIVE for segment in segments):
+        return ()
+    runs: list[list[Segment]] = []
+    for before, segment in zip((None, *segments[:-1]), segments, strict=True):
+        if segment.label == REPETITIVE:
+            continue
+        if before is not None and before.label != REPETITIVE:
+            runs[-1].append(segment)
+        else:
+            runs.append([segment])
+    found = []
+    for run in runs:
+        worst = min(run, key=lambda segment: segment.recurrence)
+        start_s, stop_s = run[0].start_s, run[-1].stop_s
+        if stop_s - start_s >= minimum_s:
+            peak_s = (worst.start_s + worst.stop_s) / 2
+            found.append(Anomaly(start_s, stop_s, peak_s, 1.0 - worst.recurrence, 0.5, "recurrence", worst.label))
+    return tuple(found)
+
+
+def structure_to_dict(structure: Structure) -> dict[str, Any]:
+    """Return ``NAME_structure.json`` as plain data: strict JSON, NaN as None, arrays as lists."""
+    cycles = [_plain(cycle) for cycle in structure.cycles]
+    deviations = [cycle.deviation for cycle in structure.cycles]
+    return {
+        "structure_version": STRUCTURE_VERSION,
+        "window_s": structure.window_s,
+        "stride_s": structure.stride_s,
+        "period_s": structure.period_s,
+        "period": _plain(structure.period),
+        "regularity": structure.regularity,
+        "cycle_count": len(cycles),
+        "most_typical_cycle": int(np.argmin(deviations)) if cycles else None,
+        "most_deviant_cycle": int(np.argmax(deviations)) if cycles else None,
+        "cycles": cycles,
+        "segments": [_plain(segment) for segment in structure.segments],
+        "anomalies": [_plain(anomaly) for anomaly in structure.anomalies],
+        "published_anomalies": [_plain(anomaly) for anomaly in structure.published_anomalies],
+        **{name: _listed(getattr(structure, name)) for name in _ARRAYS},
+    }
+
+
+_ARRAYS = (
+    "starts_s",
+    "centres_s",
+    "change",
+    "typicality",
+    "anomaly_score",
+    "autocorrelation",
+    "lags_s",
+    "lag_spectrum",
+    "novelty_s",
+    "novelty",
+)
+
+
+def _plain(record: Any) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in record.__slots__}
+
+
+def _listed(values: Float64) -> list[float | None]:
+    return [float(value) if np.isfinite(value) else None for value in values]
