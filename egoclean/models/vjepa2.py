@@ -1,7 +1,7 @@
 """V-JEPA 2: what a window looks like to the encoder, as one vector and as one vector a time slot.
 
-The encoder alone is called: the predictor that ``VJEPA2Model`` runs by default costs half as much again. Frames of
-another size than the model's crop would get wrong positions without an error, so they are refused here.
+Embedding calls the encoder alone: the predictor that ``VJEPA2Model`` runs by default costs half as much again. Frames
+of another size than the model's crop would get wrong positions without an error, so they are refused here.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ import torch
 from numpy.typing import NDArray
 from transformers import VJEPA2Config, VJEPA2Model
 
+from egoclean.errors import ModelError
 from egoclean.models.batching import halving
 from egoclean.models.cards import ModelCard, model_spec
 from egoclean.models.device import DeviceChoice
 from egoclean.models.loading import load_model
 from egoclean.models.pixels import Frames, imagenet_normalise, require_frames, unit_pixels
+from egoclean.models.surprise import Surprise, feature_errors, predict_features, summarise_surprise
 
 Vectors = NDArray[np.float32]
 
@@ -71,9 +73,50 @@ class Vjepa2Embedder:
         """
         require_frames(frames, frame_count=None, size_px=self.size_px, multiple_of=self.tubelet_frames)
         parts = halving(lambda start, stop: self._tokens_over_space(frames[start:stop]), frames.shape[0])
-        tokens = np.concatenate(parts)
-        means = tokens.mean(axis=1, dtype=np.float64).astype(np.float32)
-        return Embedded(means, tokens, np.asarray(np.isfinite(tokens).all(axis=(1, 2))))
+        return _embedded(np.concatenate(parts))
+
+    def surprise(self, frames: Frames, context_frames: int | None = None) -> Surprise:
+        """Return how far each window's future is from what its first ``context_frames`` predict.
+
+        Parameters
+        ----------
+        frames : as for :meth:`embed`, at least two tubelets long.
+        context_frames : a multiple of the tubelet, less than ``T``; half of the window when None.
+
+        Raises
+        ------
+        ModelError : as :meth:`embed`, and for a context that does not fit the window.
+        """
+        return self.embed_with_surprise(frames, context_frames)[1]
+
+    def embed_with_surprise(self, frames: Frames, context_frames: int | None = None) -> tuple[Embedded, Surprise]:
+        """Return :meth:`embed` and :meth:`surprise` for one pass over the whole window, one over its context."""
+        require_frames(frames, frame_count=None, size_px=self.size_px, multiple_of=self.tubelet_frames)
+        context = self._context_frames(frames.shape[1], context_frames)
+        parts = halving(lambda start, stop: self._embed_and_predict(frames[start:stop], context), frames.shape[0])
+        tokens, errors, persistence = (np.concatenate(column) for column in zip(*parts, strict=True))
+        return _embedded(tokens), summarise_surprise(errors, persistence)
+
+    def _embed_and_predict(self, frames: Frames, context_frames: int) -> tuple[Vectors, Vectors, Vectors]:
+        with torch.inference_mode():
+            pixels = imagenet_normalise(unit_pixels(frames, self.card.device))
+            features = self._encode(pixels)
+            slots, side = frames.shape[1] // self.tubelet_frames, self.size_px // self.card.patch_px
+            predicted, context = predict_features(self._model, pixels, context_frames)
+            errors = feature_errors(features, predicted, context, side * side)
+            tokens: Vectors = features.view(len(frames), slots, -1, self.width).float().mean(dim=2).cpu().numpy()
+            maps = [item.view(len(frames), -1, side, side).cpu().numpy() for item in errors]
+            return tokens, maps[0], maps[1]
+
+    def _context_frames(self, frame_count: int, asked: int | None) -> int:
+        tubelet = self.tubelet_frames
+        context = frame_count // 2 // tubelet * tubelet if asked is None else asked
+        if not 0 < context < frame_count or context % tubelet:
+            raise ModelError(
+                f"The context must be a multiple of {tubelet} frames and shorter than the window of {frame_count}, "
+                f"found {context}."
+            )
+        return context
 
     def _tokens_over_space(self, frames: Frames) -> Vectors:
         with torch.inference_mode():
@@ -120,3 +163,8 @@ def small_vjepa2_config() -> VJEPA2Config:
         pred_num_mask_tokens=2,
         pred_zero_init_mask_tokens=False,
     )
+
+
+def _embedded(tokens: Vectors) -> Embedded:
+    means = tokens.mean(axis=1, dtype=np.float64).astype(np.float32)
+    return Embedded(means, tokens, np.asarray(np.isfinite(tokens).all(axis=(1, 2))))

@@ -1,0 +1,75 @@
+"""Surprise: how far V-JEPA 2's prediction of the coming features is from what came.
+
+The encoder looks both ways in time, so one pass over the whole window would leak the future into the context. Here the
+context pass sees the past frames only; targets come from a second pass over the whole window, layer-normalised as in
+training. Changing future frames alone changes the prediction by exactly nothing (tested).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn.functional import layer_norm
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Surprise:
+    """Surprise of ``B`` windows.
+
+    error : ``(B,)``, mean absolute difference of predicted and normalised true features over the target tokens.
+    persistence : ``(B,)``, the same error of predicting that the last context slot's features simply stay.
+    relative : ``(B,)``, ``error / persistence``: below 1 the predictor beats "nothing changes"; NaN where nothing did.
+    error_map : float32 ``(B, t, rows, columns)``, the error of each target token; ``t`` slots after the context.
+    finite : ``(B,)``, False where the model gave numbers that are not finite: the window failed.
+    """
+
+    error: Floats
+    persistence: Floats
+    relative: Floats
+    error_map: NDArray[np.float32]
+    finite: NDArray[np.bool_]
+
+
+def predict_features(model: Any, pixels: torch.Tensor, context_frames: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return predicted features of every slot after the context, and the context's own features.
+
+    Both come from ``pixels[:, :context_frames]`` alone. Shapes ``(B, n_target, d)`` and ``(B, n_context, d)``, tokens
+    in order time, row, column; ``pixels`` is ``(B, T, 3, H, W)``, normalised.
+    """
+    context = model.encoder(pixel_values_videos=pixels[:, :context_frames]).last_hidden_state
+    batch, n_context = context.shape[:2]
+    total = n_context * pixels.shape[1] // context_frames
+    index = torch.arange(total, device=pixels.device).expand(batch, total)
+    predicted: torch.Tensor = model.predictor(
+        encoder_hidden_states=context, context_mask=[index[:, :n_context]], target_mask=[index[:, n_context:]]
+    ).last_hidden_state
+    return predicted, context
+
+
+def feature_errors(
+    features: torch.Tensor, predicted: torch.Tensor, context: torch.Tensor, tokens_per_slot: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the absolute errors of prediction and of persistence, each ``(B, n_target)``, float32.
+
+    ``features`` are those of the whole window ``(B, n, d)``; they are layer-normalised here.
+    """
+    width = features.shape[-1]
+    wanted = layer_norm(features[:, context.shape[1] :].float(), (width,))
+    last = layer_norm(context[:, -tokens_per_slot:].float(), (width,))
+    stays = last.repeat(1, wanted.shape[1] // tokens_per_slot, 1)
+    return (predicted.float() - wanted).abs().mean(-1), (stays - wanted).abs().mean(-1)
+
+
+def summarise_surprise(error_map: NDArray[np.float32], persistence: NDArray[np.float32]) -> Surprise:
+    """Return the surprise of windows whose token errors are ``(B, t, rows, columns)``."""
+    error = error_map.mean(axis=(1, 2, 3), dtype=np.float64)
+    stays = persistence.mean(axis=(1, 2, 3), dtype=np.float64)
+    relative = np.divide(error, stays, out=np.full_like(error, np.nan), where=stays > 1e-6)
+    finite = np.asarray(np.isfinite(error_map).all(axis=(1, 2, 3)) & np.isfinite(stays))
+    return Surprise(error, stays, relative, error_map, finite)

@@ -1,0 +1,109 @@
+import numpy as np
+import pytest
+import torch
+from torch.nn.functional import layer_norm
+
+from egoclean.errors import ModelError
+from egoclean.models.pixels import imagenet_normalise, unit_pixels
+from egoclean.models.surprise import predict_features, summarise_surprise
+from egoclean.models.vjepa2 import Vjepa2Embedder
+
+
+def normalised(frames):
+    return imagenet_normalise(unit_pixels(frames, "cpu"))
+
+
+def other_future(frames, context_frames):
+    changed = frames.copy()
+    changed[:, context_frames:] = 255 - changed[:, context_frames:]
+    return changed
+
+
+def test_the_future_leaks_nothing_into_its_prediction(embedder, make_frames):
+    frames = make_frames(2, 16, embedder.size_px)
+    changed = other_future(frames, 8)
+    with torch.inference_mode():
+        first, second = (predict_features(embedder._model, normalised(item), 8)[0] for item in (frames, changed))
+    assert float((first - second).abs().max()) == 0.0
+
+
+def test_the_single_pass_call_does_leak(embedder, make_frames):
+    frames = make_frames(1, 16, embedder.size_px)
+    index = torch.arange(8 * 16)[None]
+    with torch.inference_mode():
+        first, second = (
+            embedder._model(
+                normalised(item), context_mask=[index[:, :64]], target_mask=[index[:, 64:]]
+            ).predictor_output.last_hidden_state
+            for item in (frames, other_future(frames, 8))
+        )
+    assert float((first - second).abs().max()) > 0
+
+
+def test_prediction_equals_the_published_predictor_on_the_context(embedder, make_frames):
+    """With all frames after the context cut off, the published call sees the same context and cannot leak."""
+    pixels = normalised(make_frames(1, 16, embedder.size_px))
+    index = torch.arange(8 * 16)[None]
+    with torch.inference_mode():
+        found, context = predict_features(embedder._model, pixels, 8)
+        expected_context = embedder._model.get_vision_features(pixels[:, :8])
+        expected = embedder._model.predictor(
+            encoder_hidden_states=expected_context, context_mask=[index[:, :64]], target_mask=[index[:, 64:]]
+        ).last_hidden_state
+    assert torch.equal(context, expected_context)
+    assert torch.equal(found, expected)
+
+
+def test_surprise_against_the_slow_way(embedder, make_frames):
+    frames = make_frames(2, 16, embedder.size_px)
+    embedded, surprise = embedder.embed_with_surprise(frames, context_frames=12)
+    assert surprise.error_map.shape == (2, 2, 4, 4)
+    assert embedded.means == pytest.approx(embedder.embed(frames).means, abs=1e-5)
+    pixels = normalised(frames)
+    with torch.inference_mode():
+        wanted = layer_norm(embedder._model.get_vision_features(pixels), (embedder.width,))
+        predicted, context = predict_features(embedder._model, pixels, 12)
+    last = layer_norm(context[:, -16:], (embedder.width,))
+    for window in range(2):
+        errors, stays = [], []
+        for slot in range(2):
+            for place in range(16):
+                truth = wanted[window, (6 + slot) * 16 + place]
+                errors.append(float((predicted[window, slot * 16 + place] - truth).abs().mean()))
+                stays.append(float((last[window, place] - truth).abs().mean()))
+        assert surprise.error_map[window].ravel() == pytest.approx(errors, rel=1e-4)
+        assert surprise.error[window] == pytest.approx(np.mean(errors), rel=1e-4)
+        assert surprise.persistence[window] == pytest.approx(np.mean(stays), rel=1e-4)
+        assert surprise.relative[window] == pytest.approx(np.mean(errors) / np.mean(stays), rel=1e-4)
+
+
+def test_half_of_the_window_is_the_context_by_default(embedder, make_frames):
+    frames = make_frames(1, 12, embedder.size_px)
+    assert embedder.surprise(frames).error_map.shape == (1, 3, 4, 4)
+    assert embedder.surprise(frames).error == pytest.approx(embedder.surprise(frames, 6).error)
+
+
+@pytest.mark.parametrize("context", [0, 3, 12, -2])
+def test_a_context_that_does_not_fit_is_refused(embedder, make_frames, context):
+    with pytest.raises(ModelError, match="context must be"):
+        embedder.surprise(make_frames(1, 12, embedder.size_px), context)
+
+
+def test_output_that_is_not_finite_marks_its_window_only(embedder, make_frames, monkeypatch):
+    original = Vjepa2Embedder._encode
+
+    def poisoned(self, pixels):
+        out = original(self, pixels).clone()
+        out[1, -1, 0] = torch.nan
+        return out
+
+    monkeypatch.setattr(Vjepa2Embedder, "_encode", poisoned)
+    embedded, surprise = embedder.embed_with_surprise(make_frames(2, 8, 128))
+    assert embedded.finite.tolist() == surprise.finite.tolist() == [True, False]
+
+
+def test_a_still_future_has_no_relative_surprise():
+    zeros = np.zeros((1, 2, 4, 4), np.float32)
+    result = summarise_surprise(zeros + 0.5, zeros)
+    assert np.isnan(result.relative[0])
+    assert result.finite[0]
