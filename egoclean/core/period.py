@@ -94,6 +94,8 @@ def estimate_period(stream: Stream, longest_s: float = 60.0) -> Period:
     if len(peaks) == 0:
         return Period(None, 0.0, 0.0, 0.0, "no lag is more alike than its neighbours")
     contrasts = np.array([_contrast(spectrum, int(peak)) for peak in peaks])
+    if contrasts.max() <= 0:
+        return Period(None, 0.0, 0.0, 0.0, "no lag is more alike than those around it")
     peak = int(peaks[np.flatnonzero(contrasts >= _BASE_SHARE * contrasts.max())[0]])
     return _judge(stream, spectrum, peak)
 

@@ -89,7 +89,7 @@ def cosine_similarity(left: Floats, right: Floats | None = None) -> Float32:
         )
     matrix = np.asarray(np.clip(first @ second.T, -1.0, 1.0), dtype=np.float32)
     if right is None:
-        matrix = (matrix + matrix.T) / 2
+        matrix = np.asarray((matrix + matrix.T) / 2, dtype=np.float32)
         np.fill_diagonal(matrix, 1.0)
     return np.asarray(matrix, dtype=np.float32)
 

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 
 from egoclean.config import StructureConfig
 from egoclean.core.anomaly import Anomaly, moving_average, published_anomalies
-from egoclean.core.cycles import Cycle, cycle_starts, describe_cycles, regularity
+from egoclean.core.repeats import Cycle, cycle_starts, describe_cycles, regularity
 from egoclean.core.period import Period, estimate_period, lag_spectrum
 from egoclean.core.segments import (
     REPETITIVE,
