@@ -7,11 +7,14 @@ counted from the clip's first frame; intervals are half-open ``[start, stop)``; 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
 from typing import Any
+
+import cattrs
 
 
 class Severity(StrEnum):
@@ -88,6 +91,7 @@ class VideoHeader:
     """What the container says, plus the packet times: known without decoding, and only as true as the file is.
 
     ``frame_count_header`` is the container's own count, None where it has none; ``packet_count`` is counted.
+    ``full_range`` says that black is 0 and white 255 rather than 16 and 235.
     """
 
     container: str
@@ -104,6 +108,7 @@ class VideoHeader:
     duration_s: float
     bit_rate: int | None
     interlaced: bool = False
+    full_range: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,3 +248,25 @@ def to_plain(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [to_plain(item) for item in value]
     return value
+
+
+def clip_from_plain(value: Mapping[str, Any]) -> Clip:
+    """Return the clip that :func:`to_plain` made ``value`` of."""
+    return _converter().structure(value, Clip)
+
+
+def header_from_plain(value: Mapping[str, Any]) -> VideoHeader:
+    """Return the header that :func:`to_plain` made ``value`` of."""
+    return _converter().structure(value, VideoHeader)
+
+
+def problem_from_plain(value: Mapping[str, Any]) -> Problem:
+    """Return the problem that :func:`to_plain` made ``value`` of."""
+    return _converter().structure(value, Problem)
+
+
+@functools.cache
+def _converter() -> cattrs.Converter:
+    converter = cattrs.Converter(forbid_extra_keys=True)
+    converter.register_structure_hook(Fraction, lambda text, _: Fraction(text))
+    return converter

@@ -17,8 +17,13 @@ from egoclean.media.opening import LIBRARY_ERRORS, decode_error, open_video, sho
 from egoclean.records import MediaLocation, Problem, Severity
 
 
-def decode_frames(location: MediaLocation) -> Iterator[Any]:
+def decode_frames(location: MediaLocation, start_pts: int | None = None, stop_pts: int | None = None) -> Iterator[Any]:
     """Yield each frame (``av.VideoFrame``) in order of its pts, by one single-threaded decoder.
+
+    Parameters
+    ----------
+    start_pts : pts of a keyframe to begin at; frames before it are not shown. The first frame when None.
+    stop_pts : frames from this pts on are not shown.
 
     Raises
     ------
@@ -30,7 +35,13 @@ def decode_frames(location: MediaLocation) -> Iterator[Any]:
     with open_video(location) as (container, stream):
         stream.codec_context.thread_count = 1
         stream.codec_context.thread_type = "NONE"
-        yield from _checked_frames(container, stream, name)
+        if start_pts is not None:
+            container.seek(start_pts, stream=stream, backward=True)
+        for frame in _checked_frames(container, stream, name):
+            if stop_pts is not None and frame.pts >= stop_pts:
+                return
+            if start_pts is None or frame.pts >= start_pts:
+                yield frame
 
 
 def check_decoded(decoded: NDArray[np.int64], expected: NDArray[np.int64], location: MediaLocation) -> list[Problem]:

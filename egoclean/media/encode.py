@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -119,3 +120,19 @@ class VideoWriter:
             self.close()
         else:
             self.abandon()
+
+
+def join_videos(parts: Sequence[Path], path: Path) -> None:
+    """Write the packets of ``parts``, made with one set of options and in order of time, as one MP4."""
+    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as target:
+        stream: Any = None
+        for part in parts:
+            with av.open(str(part)) as source:
+                if stream is None:
+                    first = source.streams.video[0]
+                    stream = target.add_stream_from_template(first)
+                    stream.time_base = first.time_base
+                for packet in source.demux(video=0):
+                    if packet.size:
+                        packet.stream = stream
+                        target.mux(packet)

@@ -12,7 +12,9 @@ ByteArray = NDArray[np.uint8]
 Planes = tuple[ByteArray, ByteArray, ByteArray]
 
 NEUTRAL_CHROMA = 128
-_FULL_RANGE = 2
+FULL_RANGE = 2
+"""The decoder library's number for pictures whose black is 0 and white 255."""
+
 _PLANAR_FORMATS = ("yuv420p", "yuvj420p")
 _GREY_FORMATS = ("gray", "gray8")
 
@@ -41,11 +43,6 @@ def empty_frame(width: int, height: int) -> tuple[Any, Planes]:
     """Return a new yuv420p ``av.VideoFrame`` of even size and its planes to write into."""
     frame = av.VideoFrame(width, height, "yuv420p")
     return frame, frame_planes(frame)
-
-
-def black_luma(frame: Any) -> int:
-    """Return the luma of black: 0 for full-range frames, 16 otherwise."""
-    return 0 if frame.format.name.startswith("yuvj") or frame.color_range == _FULL_RANGE else 16
 
 
 def turned(planes: Planes, rotation_deg: int) -> Planes:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from egoclean.core.windows import GAP_STEPS
 from egoclean.errors import MediaError
 from egoclean.media.opening import LIBRARY_ERRORS, decode_error, open_video, shown_name, video_streams
+from egoclean.media.planes import FULL_RANGE
 from egoclean.records import MediaLocation, Problem, Severity, VideoHeader
 
 LARGEST_PICTURE_PX = 8192 * 8192
@@ -128,6 +129,7 @@ def _header(container: Any, stream: Any, pts: NDArray[np.int64], rotation_deg: i
         duration_s=float((int(pts[-1] - pts[0]) + step) * time_base),
         bit_rate=container.bit_rate or None,
         interlaced=interlaced or context.field_order not in _PROGRESSIVE_ORDERS,
+        full_range=context.pix_fmt.startswith("yuvj") or context.color_range == FULL_RANGE,
     )
 
 
