@@ -29,8 +29,12 @@ def option(
     maximum: float | None = None,
     keyed: bool = True,
     environment: str | None = None,
+    flag: str | None = None,
 ) -> Any:
-    """Declare one configuration field with its default, help, limits and whether it is part of the cache key."""
+    """Declare one configuration field with its default, help, limits and whether it is part of the cache key.
+
+    ``environment`` names a variable that beats the default; ``flag`` is the option's name where it is not the field's.
+    """
     metadata = {
         "help": help_text,
         "choices": choices,
@@ -38,6 +42,7 @@ def option(
         "maximum": maximum,
         "keyed": keyed,
         "environment": environment,
+        "flag": flag,
     }
     return field(default=default, metadata=metadata)
 
@@ -75,6 +80,7 @@ class RectifyConfig:
         "Horizontal field of view of the rectified picture, degrees; the default is chosen from the lens.",
         minimum=10.0,
         maximum=175.0,
+        flag="hfov",
     )
     balance: float | None = option(
         None,

@@ -12,8 +12,11 @@ import numpy as np
 import pandas as pd
 
 from egoclean.config import SelectConfig, build_config
+from egoclean.errors import UsageError
+from egoclean.records import Clip, clip_from_plain
 from egoclean.store.cache import Cache, Entry
 from egoclean.store.catalog import Catalog, ClipRow, StepRow, StepStatus
+from egoclean.store.decisions import Decision, DecisionJournal
 from egoclean.store.project import Project
 from egoclean.store.runs import RunInfo, list_runs
 from egoclean.store.tables import read_table
@@ -27,6 +30,7 @@ WINDOW_COLUMNS: Mapping[str, str] = {
     "start_pts": "int64",
     "stop_pts": "int64",
     "time_base": "str",
+    "record_index": "int64",
     "factory": "str",
     "worker": "str",
     "scene": "str",
@@ -81,6 +85,13 @@ class Library:
             return None
         return self.cache.find(verb, step.key)
 
+    def clip(self, clip_id: str) -> Clip:
+        """Return the whole record of a clip; raises ``UsageError`` when the project has no such clip."""
+        record = self.catalog.record_of(clip_id)
+        if record is None:
+            raise UsageError(f"{self.project.root} has no clip {clip_id!r}.", "See: egoclean status")
+        return clip_from_plain(record)
+
     @property
     def windows_file(self) -> Path:
         """The Parquet file of all windows; derived, made again after each run."""
@@ -119,6 +130,10 @@ class Library:
         config = build_config(SelectConfig, stored["config"], str(pointer))
         chosen = read_table(entry.path("chosen.parquet"))
         return SelectionView(config, chosen, read_table(entry.path("left_out.parquet")), entry.details)
+
+    def decisions(self) -> dict[tuple[str, int, int, str], Decision]:
+        """Return what a person decided and did not undo, by stretch of footage."""
+        return DecisionJournal(self.project.decisions).current()
 
     def runs(self) -> tuple[RunInfo, ...]:
         """Return the runs of the project, newest first."""

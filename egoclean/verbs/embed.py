@@ -17,7 +17,14 @@ from egoclean.store.tables import write_table
 from egoclean.verbs.chunks import Columns, windows_in_chunks
 from egoclean.verbs.job import Job, Made, ProgressCallback
 from egoclean.verbs.models import model_key
-from egoclean.verbs.window_source import drop_notes, job_windows, window_frame_count, window_pictures
+from egoclean.verbs.window_source import (
+    ClipWindows,
+    drop_notes,
+    job_video,
+    job_windows,
+    window_frame_count,
+    window_pictures,
+)
 
 
 def key(clip: Clip, inputs: Mapping[str, str], config: EmbedConfig) -> EntryKey:
@@ -30,35 +37,45 @@ def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None
     """Write ``emb.npy`` (n, d), ``temb.npy`` (n, t, d), ``ts.npy`` (n,) window starts and ``windows.parquet``."""
     config: EmbedConfig = job.config
     found = job_windows(job, cache)
+    video = job_video(job, cache)
     embedder = shared_embedder(config.models, config.device)
     count = window_frame_count(job.clip, config.frames)
 
     def pictures(windows: Sequence[Window]) -> Any:
-        return window_pictures(job, cache, windows, count, embedder.size_px, config.crop)
+        return window_pictures(job.clip, video, windows, count, embedder.size_px, config.crop)
 
     def compute(windows: Sequence[Window], frames: list[Any]) -> Columns:
         embedded = embedder.embed(np.stack(frames))
         return {"emb": embedded.means, "temb": embedded.tokens}
 
-    columns = windows_in_chunks(
-        cache.partial_folder(job.key), found.windows, config.batch, pictures, compute, progress
-    )
+    columns = windows_in_chunks(cache.partial_folder(job.key), found.windows, config.batch, pictures, compute, progress)
     width = embedder.width
     save_array(folder / "emb.npy", columns.get("emb", np.zeros((0, width), dtype=np.float32)))
     save_array(folder / "temb.npy", columns.get("temb", np.zeros((0, count // 2, width), dtype=np.float32)))
     save_array(folder / "ts.npy", np.array([window.start_s for window in found.windows], dtype=np.float64))
     write_table(folder / "windows.parquet", found.table())
-    details = {
-        "model": embedder.card,
-        "space": embedding_space(embedder.card, count, config),
+    details = embedding_details(embedder.card, count, config, found)
+    return Made(details, {"device": embedder.card.device})
+
+
+def embedding_details(card: Any, frames: int, config: EmbedConfig, found: ClipWindows) -> dict[str, Any]:
+    """Return what a reader of a clip's embeddings must know: model, space, windows, rate and token times."""
+    lengths = [window.stop_s - window.start_s for window in found.windows]
+    window_s = float(np.median(lengths)) if lengths else None
+    tokens = frames // card.tubelet_frames
+    return {
+        "model": card,
+        "space": embedding_space(card, frames, config),
         "windows": len(found.windows),
-        "window_s": float(np.median([w.stop_s - w.start_s for w in found.windows])) if found.windows else None,
+        "window_s": window_s,
         "stride_s": config.stride_s,
-        "frames": count,
+        "rate": frames / window_s if window_s else None,
+        "token_times_s": [(index + 0.5) * window_s / tokens for index in range(tokens)] if window_s else [],
+        "frames": frames,
         "crop": config.crop,
         "dropped": drop_notes(found),
+        "reason": found.reason,
     }
-    return Made(details, {"device": embedder.card.device})
 
 
 def embedding_space(card: Any, frames: int, config: EmbedConfig) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,23 @@ import numpy as np
 from egoclean.config import IngestConfig
 from egoclean.core.intrinsics import parse_intrinsics_text
 from egoclean.errors import EgocleanError, IntrinsicsError, MediaError
-from egoclean.records import Clip, ClipKind, Problem, Severity, SourceClip
+from egoclean.records import (
+    Clip,
+    ClipKind,
+    Problem,
+    Severity,
+    SourceClip,
+    VideoHeader,
+    header_from_plain,
+    problem_from_plain,
+)
 from egoclean.store.cache import Cache, save_array
 from egoclean.store.keys import EntryKey, entry_key
 from egoclean.store.memo import FingerprintMemo
 from egoclean.verbs.job import Job, Made, ProgressCallback
 
 
-def fingerprinted(source: SourceClip, memo_file: Path) -> Clip:
+def fingerprinted(source: SourceClip, memo_file: Path | None = None) -> Clip:
     """Return the clip with the SHA-256 of its bytes and its calibration; a clip that cannot be read is rejected.
 
     Runs in a worker process; ``memo_file`` remembers fingerprints of files that have not changed.
@@ -33,7 +43,7 @@ def fingerprinted(source: SourceClip, memo_file: Path) -> Clip:
         problems.append(Problem("bad_intrinsics", str(error), Severity.REJECTION))
         intrinsics = None
     try:
-        sha256 = fingerprint_clip(source, FingerprintMemo(memo_file))
+        sha256 = fingerprint_clip(source, FingerprintMemo(memo_file) if memo_file else None)
     except (EgocleanError, OSError) as error:
         problems.append(Problem("unreadable", str(error), Severity.REJECTION))
         sha256 = ""
@@ -65,6 +75,29 @@ def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None
     return Made({"header": found.header, "problems": list(found.problems)})
 
 
+@dataclass(frozen=True, slots=True)
+class IngestFacts:
+    """What ingest found out: the header of a video, the size of a manifest's images, problems."""
+
+    header: VideoHeader | None
+    width: int
+    height: int
+    problems: tuple[Problem, ...]
+
+    @property
+    def frame_count(self) -> int | None:
+        """Frames of a video by its packets, None for images."""
+        return self.header.packet_count if self.header else None
+
+
+def read_facts(details: Mapping[str, Any]) -> IngestFacts:
+    """Return the details of an ingest entry as records."""
+    header = header_from_plain(details["header"]) if details.get("header") else None
+    width = header.width if header else details["width"]
+    height = header.height if header else details["height"]
+    return IngestFacts(header, width, height, tuple(problem_from_plain(item) for item in details["problems"]))
+
+
 def _calibration(source: SourceClip) -> Any:
     if source.intrinsics is not None or source.intrinsics_path is None:
         return source.intrinsics
@@ -72,7 +105,9 @@ def _calibration(source: SourceClip) -> Any:
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise IntrinsicsError(f"{path} is not a text file: {error}.", "Put the camera's intrinsics.json there.") from error
+        raise IntrinsicsError(
+            f"{path} is not a text file: {error}.", "Put the camera's intrinsics.json there."
+        ) from error
     return parse_intrinsics_text(text, str(path))
 
 

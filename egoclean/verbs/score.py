@@ -18,7 +18,7 @@ from egoclean.store.tables import write_table
 from egoclean.verbs.chunks import Columns, windows_in_chunks
 from egoclean.verbs.job import Job, Made, ProgressCallback
 from egoclean.verbs.models import model_key
-from egoclean.verbs.window_source import drop_notes, job_windows, window_pictures
+from egoclean.verbs.window_source import drop_notes, job_video, job_windows, window_pictures
 
 
 def key(clip: Clip, inputs: Mapping[str, str], config: ScoreConfig) -> EntryKey:
@@ -31,25 +31,27 @@ def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None
     """Write ``scores.parquet``: one row a window with its score and what goes with it."""
     config: ScoreConfig = job.config
     found = job_windows(job, cache)
+    video = job_video(job, cache)
     scorer = shared_scorer(config.models, config.device)
 
     def pictures(windows: Sequence[Window]) -> Any:
-        return window_pictures(job, cache, windows, scorer.frame_count, scorer.size_px, config.crop)
+        return window_pictures(job.clip, video, windows, scorer.frame_count, scorer.size_px, config.crop)
 
     def compute(windows: Sequence[Window], frames: list[Any]) -> Columns:
         return score_batch(scorer, job.clip.sha256, windows, np.stack(frames), config)
 
-    columns = windows_in_chunks(
-        cache.partial_folder(job.key), found.windows, config.batch, pictures, compute, progress
-    )
+    columns = windows_in_chunks(cache.partial_folder(job.key), found.windows, config.batch, pictures, compute, progress)
     write_table(folder / "scores.parquet", found.table().assign(**columns))
-    details = {"model": scorer.card, "windows": len(found.windows), "dropped": drop_notes(found)}
+    details = {
+        "model": scorer.card,
+        "windows": len(found.windows),
+        "dropped": drop_notes(found),
+        "reason": found.reason,
+    }
     return Made(details, {"device": scorer.card.device})
 
 
-def score_batch(
-    scorer: Any, fingerprint: str, windows: Sequence[Window], frames: Any, config: ScoreConfig
-) -> Columns:
+def score_batch(scorer: Any, fingerprint: str, windows: Sequence[Window], frames: Any, config: ScoreConfig) -> Columns:
     """Return the score columns of a batch of windows: uint8 ``frames (B, T, H, W, 3)``, one row a window."""
     masks = np.stack([masks_of(scorer.mask_shape, fingerprint, window, config) for window in windows])
     result = scorer.score(frames, masks)

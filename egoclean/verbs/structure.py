@@ -17,6 +17,7 @@ from egoclean.store.keys import EntryKey, entry_key
 from egoclean.verbs.job import Job, Made, ProgressCallback
 
 DISPLAY_SIDE_PX = 1000
+_LISTS = ("cycles", "segments", "anomalies")
 
 
 def key(clip: Clip, inputs: Mapping[str, str], config: StructureConfig) -> EntryKey:
@@ -27,6 +28,8 @@ def key(clip: Clip, inputs: Mapping[str, str], config: StructureConfig) -> Entry
 def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None) -> Made:
     """Write ``structure.json``, ``similarity.npy`` for the screen and ``diagnostics.png``."""
     entry = job.input_entry(cache, "embed")
+    if not entry.details["windows"]:
+        return Made(_write_nothing_found(folder))
     details = write_structure(
         entry.array("emb.npy"),
         entry.array("ts.npy"),
@@ -58,16 +61,18 @@ def write_structure(
     from egoclean.core.similarity import pooled_similarity
     from egoclean.core.structure import analyse, structure_to_dict
 
-    rows = np.asarray(embeddings, dtype=np.float32)
-    structure = analyse(rows, np.asarray(times_s, dtype=np.float64), tokens, window_s, config)
+    structure = analyse(embeddings, np.asarray(times_s, dtype=np.float64), tokens, window_s, config)
     plain = structure_to_dict(structure)
     write_text(json_path, json.dumps(plain, indent=1, allow_nan=False) + "\n")
     if similarity_path is not None:
-        save_array(similarity_path, pooled_similarity(rows, DISPLAY_SIDE_PX))
-    write_diagnostics(structure, rows, tokens, picture_path, title=title)
-    return {
-        "period_s": plain["period_s"],
-        "cycles": len(plain["cycles"]),
-        "segments": len(plain["segments"]),
-        "anomalies": len(plain["anomalies"]),
-    }
+        save_array(similarity_path, pooled_similarity(embeddings, DISPLAY_SIDE_PX).astype(np.float16))
+    write_diagnostics(structure, embeddings, tokens, picture_path, title=title)
+    return {"period_s": plain["period_s"], **{name: len(plain[name]) for name in _LISTS}}
+
+
+def _write_nothing_found(folder: Path) -> dict[str, Any]:
+    """Write the structure of a clip without windows: defined, and empty."""
+    plain = {"period_s": None, **{name: [] for name in _LISTS}, "reason": "no windows"}
+    write_text(folder / "structure.json", json.dumps(plain, indent=1) + "\n")
+    save_array(folder / "similarity.npy", np.zeros((0, 0), dtype=np.float16))
+    return {"period_s": None, **dict.fromkeys(_LISTS, 0), "reason": "no windows"}

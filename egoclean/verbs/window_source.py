@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -28,8 +29,15 @@ class ClipWindows:
     dropped: tuple[DroppedWindow, ...]
     time_base: Fraction
 
+    @property
+    def reason(self) -> str:
+        """Why there is no window at all, or an empty text."""
+        if self.windows:
+            return ""
+        return "no windows: every one holds a gap in time" if self.dropped else "no windows: shorter than one window"
+
     def table(self) -> pd.DataFrame:
-        """Return one row a window: its number, times and pts."""
+        """Return one row a window: its number, times, pts and, for frame records, the record's index (else -1)."""
         return pd.DataFrame(
             {
                 "window": np.array([window.index for window in self.windows], dtype=np.int64),
@@ -37,6 +45,10 @@ class ClipWindows:
                 "stop_s": np.array([window.stop_s for window in self.windows], dtype=np.float64),
                 "start_pts": np.array([window.start_pts for window in self.windows], dtype=np.int64),
                 "stop_pts": np.array([window.stop_pts for window in self.windows], dtype=np.int64),
+                "record_index": np.array(
+                    [-1 if window.record_index is None else window.record_index for window in self.windows],
+                    dtype=np.int64,
+                ),
             }
         )
 
@@ -59,26 +71,30 @@ def job_windows(job: Job, cache: Cache) -> ClipWindows:
     return clip_windows(job.clip, pts, job.config)
 
 
+def job_video(job: Job, cache: Cache) -> Path | None:
+    """Return the video a job reads its pictures from: what the browser plays is what is scored; None for images."""
+    return job.input_entry(cache, "rectify").path("view.mp4") if job.clip.source.kind is ClipKind.VIDEO else None
+
+
 def window_pictures(
-    job: Job, cache: Cache, windows: Sequence[Window], count: int, size_px: int, crop: str
+    clip: Clip, video: Path | None, windows: Sequence[Window], count: int, size_px: int, crop: str
 ) -> Iterator[Pictures]:
     """Yield ``count`` square pictures for each window, uint8 ``(count, size_px, size_px, 3)`` RGB, in order.
 
-    A video is read from its view.mp4, every frame decoded once; frame records from their own images.
+    Those of a video clip come from ``video``, every frame decoded once; those of frame records from their images.
     """
-    if job.clip.source.kind is ClipKind.FRAMES:
+    if video is None:
         from egoclean.media.images import read_record
 
-        records = job.clip.source.frame_records
+        records = clip.source.frame_records
         for window in windows:
             paths = records[window.record_index or 0].frame_paths
             yield read_record([paths[index] for index in _spread(len(paths), count)], size_px, crop)
         return
     from egoclean.media.frames import read_frames
 
-    view = job.input_entry(cache, "rectify").path("view.mp4")
     indices = [frames_of_window(window, count) for window in windows]
-    yield from read_frames(view, indices, size_px, crop)
+    yield from read_frames(video, indices, size_px, crop)
 
 
 def window_frame_count(clip: Clip, wanted: int) -> int:

@@ -1,0 +1,6 @@
+"""``python -m egoclean``."""
+
+from egoclean.cli.main import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The command line: one subcommand a verb, its options derived from the verb's configuration."""

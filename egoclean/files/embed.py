@@ -1,0 +1,52 @@
+"""``egoclean embed`` on plain files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from egoclean.files.inputs import PlainClip, batches, exit_status, read_clips
+from egoclean.records import to_plain
+from egoclean.report import Reporter
+from egoclean.store.atomic import atomic_path, write_json
+from egoclean.store.project import Settings
+from egoclean.verbs.embed import embedding_details, shared_embedder
+from egoclean.verbs.window_source import window_frame_count, window_pictures
+
+
+def embed_files(sources: Sequence[str], out: Path, settings: Settings, reporter: Reporter) -> int:
+    """Write ``NAME_emb.npy``, ``NAME_temb.npy``, ``NAME_ts.npy`` and ``NAME_embed.json`` a clip; return the exit status."""
+    clips, refused = read_clips(sources, settings, settings.embed, reporter)
+    embedder = shared_embedder(settings.embed.models, settings.embed.device)
+    total = sum(len(item.found.windows) for item in clips)
+    done = 0
+    reporter.stage("embed", 0, total, "windows")
+    for item in clips:
+        done += _embed_clip(item, embedder, out, settings)
+        reporter.stage("embed", done, total, "windows")
+    return exit_status(refused)
+
+
+def _embed_clip(item: PlainClip, embedder: Any, out: Path, settings: Settings) -> int:
+    config, windows = settings.embed, item.found.windows
+    count = window_frame_count(item.clip, config.frames)
+    pictures = window_pictures(item.clip, item.clip.source.location, windows, count, embedder.size_px, config.crop)
+    means = np.zeros((len(windows), embedder.width), dtype=np.float32)
+    tokens = np.zeros((len(windows), max(1, count // 2), embedder.width), dtype=np.float32)
+    for rows in batches(len(windows), config.batch):
+        embedded = embedder.embed(np.stack([next(pictures) for _ in range(rows.start, rows.stop)]))
+        means[rows], tokens[rows] = embedded.means, embedded.tokens
+    _save(out / f"{item.name}_emb.npy", means)
+    _save(out / f"{item.name}_temb.npy", tokens)
+    _save(out / f"{item.name}_ts.npy", np.array([window.start_s for window in windows], dtype=np.float64))
+    details = embedding_details(embedder.card, count, config, item.found)
+    write_json(out / f"{item.name}_embed.json", to_plain({"clip_id": item.clip.clip_id, **details}))
+    return len(windows)
+
+
+def _save(path: Path, array: np.ndarray[Any, Any]) -> None:
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        np.save(stream, array, allow_pickle=False)

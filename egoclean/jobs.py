@@ -1,0 +1,218 @@
+"""Long work: a run in this process or in one of its own, stopping it, the dashboard, and panels on demand."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+from egoclean.cli.terminal import TerminalReporter
+from egoclean.errors import EgocleanError, UsageError
+from egoclean.report import RecordingReporter, Reporter, ReporterGroup
+from egoclean.store.project import Project, Settings
+from egoclean.store.runs import RunInfo, RunRecorder, RunState, list_runs
+
+DEMO_SOURCE = "demo:"
+"""Source that stands for the synthetic demo; ``demo:tiny`` is its small form."""
+
+_PANEL_TIMEOUT_S = 120.0
+
+
+def resolve_sources(project: Project, given: Sequence[str]) -> list[str]:
+    """Return the project's sources and the given ones after them, each once; local paths are absolute.
+
+    Raises
+    ------
+    UsageError : there is none.
+    """
+    added = [item if item.startswith(("hub:", DEMO_SOURCE)) else str(Path(item).absolute()) for item in given]
+    sources = list(dict.fromkeys([*project.sources(), *added]))
+    if not sources:
+        raise UsageError(f"The project {project.root} has no source.", "Name one: egoclean run SOURCE --project DIR")
+    return sources
+
+
+def run_here(
+    project: Project,
+    given: Sequence[str],
+    settings: Settings,
+    *,
+    until: str,
+    workers: int | None = None,
+    run_id: str | None = None,
+) -> int:
+    """Run the pipeline in this process, with progress on standard error and in the run's folder; return the exit status.
+
+    Raises
+    ------
+    EgocleanError, KeyboardInterrupt : as the pipeline; the run's record says so first.
+    """
+    from egoclean import pipeline
+
+    sources = resolve_sources(project, given)
+    recorder = RunRecorder(project.runs, sys.argv[1:], run_id)
+    try:
+        with TerminalReporter() as terminal:
+            reporter = ReporterGroup([terminal, RecordingReporter(recorder)])
+            folders = [_demo_folder(project, source, reporter) for source in sources]
+            summary = pipeline.run(project, settings, folders, reporter, until=until, workers=workers)
+        project.save(sources, settings)
+    except KeyboardInterrupt:
+        recorder.finish(RunState.INTERRUPTED, "Stopped; running again goes on where it was.")
+        raise
+    except EgocleanError as error:
+        recorder.finish(RunState.FAILED, str(error))
+        raise
+    except Exception as error:
+        recorder.finish(RunState.FAILED, f"{type(error).__name__}: {error}")
+        raise
+    state = {0: RunState.DONE, 3: RunState.DONE_WITH_REJECTIONS}.get(summary.exit_status, RunState.FAILED)
+    recorder.finish(state, summary.sentence())
+    sys.stderr.write(summary.sentence() + "\n")
+    if summary.manifest is not None:
+        sys.stdout.write(f"{summary.manifest}\n")
+    return summary.exit_status
+
+
+def start_run(project: Project, arguments: Sequence[str]) -> str:
+    """Start ``egoclean run ARGUMENTS`` on a project in its own process and return the run's id at once."""
+    run_id = f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{uuid.uuid4().hex[:6]}"
+    folder = project.runs / run_id
+    folder.mkdir(parents=True)
+    rest = [*arguments, "--run-id", run_id]
+    if "--project" not in rest:
+        rest += ["--project", str(project.root)]
+    command = [sys.executable, "-m", "egoclean", "run", *rest]
+    with (folder / "log.txt").open("wb") as log:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    threading.Thread(target=process.wait, daemon=True).start()
+    _wait_for(folder / "run.json", process)
+    return run_id
+
+
+def stop_run(run: RunInfo) -> bool:
+    """Ask a run to stop; what it finished is kept. Returns whether it was running."""
+    if run.state is not RunState.RUNNING:
+        return False
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(run.pid, signal.SIGTERM)
+    return True
+
+
+def stop_runs(project: Project) -> list[str]:
+    """Stop every run of a project; return their ids."""
+    return [run.run_id for run in list_runs(project.runs) if stop_run(run)]
+
+
+def serve_dashboard(project: Project, host: str, port: int, open_browser: bool) -> int:
+    """Serve the dashboard until it is stopped; return its exit status."""
+    app = Path(__file__).resolve().parent.parent / "app.py"
+    flags = {
+        "server.address": host,
+        "server.port": str(port),
+        "server.headless": str(not open_browser).lower(),
+        "server.enableXsrfProtection": "true",
+        "server.enableCORS": "true",
+        "server.enableStaticServing": "false",
+        "server.maxUploadSize": "1",
+        "server.fileWatcherType": "none",
+        "client.showErrorDetails": "none",
+        "browser.gatherUsageStats": "false",
+    }
+    command = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        str(app),
+        *(f"--{name}={value}" for name, value in flags.items()),
+    ]
+    environment = {**os.environ, "EGOCLEAN_PROJECT": str(project.root)}
+    process = subprocess.Popen(command, env=environment, cwd=app.parent)
+    try:
+        return process.wait()
+    finally:
+        process.terminate()
+        process.wait()
+
+
+class PanelWorker:
+    """The resident model worker of one project: a child process that draws truth-against-prediction panels.
+
+    Models never load in the dashboard's process. The child starts at the first request and leaves after some idle
+    minutes; a later request starts another.
+    """
+
+    def __init__(self, project: Project) -> None:
+        self._project = project
+        self._lock = threading.Lock()
+        self._process: subprocess.Popen[str] | None = None
+
+    def panel(self, clip_id: str, window: int, frame: int | None = None) -> Path:
+        """Return the PNG of a window's panel.
+
+        Raises
+        ------
+        EgocleanError : the panel could not be made; the sentence says why.
+        """
+        with self._lock:
+            process = self._running()
+            request = json.dumps({"clip_id": clip_id, "window": window, "frame": frame})
+            if process.stdin is None or process.stdout is None:
+                raise EgocleanError("The model worker has no pipes.", "Restart the dashboard.")
+            process.stdin.write(request + "\n")
+            process.stdin.flush()
+            if not select.select([process.stdout], [], [], _PANEL_TIMEOUT_S)[0]:
+                process.kill()
+                raise EgocleanError(f"The model worker gave no panel in {_PANEL_TIMEOUT_S:.0f} s.", "Try again.")
+            line = process.stdout.readline()
+        if not line:
+            raise EgocleanError("The model worker stopped.", "Try again; the dashboard's terminal says why.")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise EgocleanError(answer["error"])
+        return Path(answer["path"])
+
+    def _running(self) -> subprocess.Popen[str]:
+        if self._process is None or self._process.poll() is not None:
+            command = [sys.executable, "-m", "egoclean.panels", str(self._project.root)]
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        return self._process
+
+
+_workers: dict[Path, PanelWorker] = {}
+
+
+def request_panel(project: Project, clip_id: str, window: int, frame: int | None = None) -> Path:
+    """Return the PNG of a window's truth-against-prediction panel, from the project's resident model worker."""
+    return _workers.setdefault(project.root, PanelWorker(project)).panel(clip_id, window, frame)
+
+
+def _demo_folder(project: Project, source: str, reporter: Reporter) -> str:
+    if not source.startswith(DEMO_SOURCE):
+        return source
+    from egoclean.demo.write import build_demo
+
+    size = source.removeprefix(DEMO_SOURCE) or "full"
+    if size not in ("full", "tiny"):
+        raise UsageError(f"The demo comes as demo: and demo:tiny, found {source!r}.")
+    folder = project.cache_root() / "demo" / size / "demo"
+    build_demo(folder, size, 0, progress=lambda done, total: reporter.stage("demo", done, total, "files"))
+    return str(folder)
+
+
+def _wait_for(path: Path, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 30
+    while not path.exists() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.05)

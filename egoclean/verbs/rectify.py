@@ -1,0 +1,92 @@
+"""rectify: the view that models see and browsers play, and on request the full-size video, from one decode."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from egoclean.config import RectifyConfig
+from egoclean.records import Clip, ClipKind, to_plain
+from egoclean.store.atomic import write_json
+from egoclean.store.cache import Cache
+from egoclean.store.keys import EntryKey, entry_key
+from egoclean.verbs.job import Job, Made, ProgressCallback
+
+POSTER_WIDTH_PX = 320
+STILL_WIDTH_PX = 960
+UNTIMED_RATE = Fraction(10)
+"""Playing rate of frame records whose times are not known."""
+
+
+def key(clip: Clip, inputs: Mapping[str, str], config: RectifyConfig) -> EntryKey:
+    """Return the address of the clip's pictures: its bytes, its calibration and the geometry asked for."""
+    return entry_key("rectify", inputs=[inputs["ingest"]], config=config, extra={"intrinsics": clip.source.intrinsics})
+
+
+def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None) -> Made:
+    """Write ``view.mp4``, ``poster.jpg`` and ``rectification.json``; for a video also stills, camera and full size."""
+    if job.clip.source.kind is ClipKind.FRAMES:
+        return _frames_view(job, folder, progress)
+    return _video_view(job, folder, progress)
+
+
+def _video_view(job: Job, folder: Path, progress: ProgressCallback | None) -> Made:
+    from egoclean.media.images import write_jpeg
+    from egoclean.media.rectify import rectify_video
+    from egoclean.media.stills import before_after
+
+    location = job.clip.source.location
+    if location is None:
+        raise ValueError(f"{job.clip.clip_id} has no bytes")
+    result = rectify_video(location, job.clip.source.intrinsics, job.config, folder, "clip", progress)
+    result.view_path.rename(folder / "view.mp4")
+    if result.full_path is not None:
+        result.full_path.rename(folder / "rectified.mp4")
+    middle_s = float((result.pts[len(result.pts) // 2] - result.pts[0]) * result.header.time_base)
+    before, after = before_after(location, job.clip.source.intrinsics, job.config, middle_s)
+    write_jpeg(folder / "before.jpg", _narrowed(before, STILL_WIDTH_PX))
+    write_jpeg(folder / "after.jpg", _narrowed(after, STILL_WIDTH_PX))
+    write_jpeg(folder / "poster.jpg", _narrowed(after, POSTER_WIDTH_PX))
+    write_json(folder / "rectification.json", result.report)
+    if result.intrinsics is not None:
+        write_json(folder / "intrinsics.json", result.intrinsics)
+    details = {
+        "rectified": bool(result.report["rectified"]),
+        "summary": {name: value for name, value in result.report.items() if name != "source_calibration"},
+        "problems": to_plain(result.problems),
+        "decoded_frames": len(result.pts),
+        "has_full": result.full_path is not None,
+    }
+    return Made(details)
+
+
+def _frames_view(job: Job, folder: Path, progress: ProgressCallback | None) -> Made:
+    from egoclean.media.images import read_image, write_image_view, write_jpeg
+
+    records = job.clip.source.frame_records
+    paths = [path for record in records for path in record.frame_paths]
+    write_image_view(paths, folder / "view.mp4", job.config, rate=_playing_rate(job.clip), progress=progress)
+    write_jpeg(folder / "poster.jpg", _narrowed(read_image(paths[len(paths) // 2]), POSTER_WIDTH_PX))
+    report = {"rectified": False, "reason": "Frame manifests are used as they are."}
+    write_json(folder / "rectification.json", report)
+    return Made(
+        {"rectified": False, "summary": report, "problems": [], "decoded_frames": len(paths), "has_full": False}
+    )
+
+
+def _playing_rate(clip: Clip) -> Fraction:
+    times = [np.diff(record.timestamps_s) for record in clip.source.frame_records if record.timestamps_s]
+    steps = np.concatenate(times) if times else np.empty(0)
+    median_s = float(np.median(steps)) if len(steps) else 0.0
+    return Fraction(1 / median_s).limit_denominator(1000) if median_s > 0 else UNTIMED_RATE
+
+
+def _narrowed(
+    picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], width_px: int
+) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    from egoclean.media.images import narrowed
+
+    return narrowed(picture, width_px)

@@ -1,0 +1,182 @@
+"""select: which windows to train on, in order, and why the others are left out."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from egoclean.config import SelectConfig
+from egoclean.core.calibrate import calibrate
+from egoclean.core.select import select
+from egoclean.core.selection import Selection
+from egoclean.core.selection_input import SelectionInput
+from egoclean.library import SELECTION_FILE, Library, SelectionView
+from egoclean.records import to_plain
+from egoclean.store.atomic import write_json
+from egoclean.store.catalog import StepRow, StepStatus
+from egoclean.store.decisions import Verdict
+from egoclean.store.keys import EntryKey, digest, entry_key
+from egoclean.store.tables import write_table
+
+SIGNALS = ("score", "skill", "surprise", "change", "anomaly")
+"""Columns of the table of windows that may weigh a choice and go into the manifest."""
+
+_GROUPS = {"clip": "clip_id", "camera": "camera", "worker": "worker", "scene": "scene", "factory": "factory"}
+
+
+def select_and_save(library: Library, config: SelectConfig) -> SelectionView:
+    """Choose, keep the result in the cache and make it the project's selection.
+
+    Raises
+    ------
+    UsageError : an option that cannot be met with these windows.
+    """
+    key = selection_key(library, config)
+    entry = library.cache.get(key)
+    if entry is None:
+        view = preview_selection(library, config)
+        with library.cache.lock(key), library.cache.building(key) as folder:
+            write_table(folder / "chosen.parquet", view.chosen)
+            write_table(folder / "left_out.parquet", view.left_out)
+            library.cache.publish(key, folder, view.details)
+    write_json(library.project.selections / SELECTION_FILE, {"key": key.key, "config": dataclasses.asdict(config)})
+    library.catalog.record([StepRow("", "select", key.key, StepStatus.DONE)])
+    view_saved = library.selection()
+    return view_saved if view_saved is not None else preview_selection(library, config)
+
+
+def preview_selection(library: Library, config: SelectConfig) -> SelectionView:
+    """Return the selection that ``config`` gives on the project's windows as they are, without keeping it."""
+    windows = library.windows()
+    if windows.empty:
+        return _view(windows, None, config, library)
+    return _view(windows, select(selection_input(library, windows, config), config), config, library)
+
+
+def selection_key(library: Library, config: SelectConfig) -> EntryKey:
+    """Return the address of a selection: the results it is made from, the decisions that hold, and the options."""
+    steps = [
+        (row.clip_id, row.verb, row.key) for row in library.steps() if row.status is StepStatus.DONE and row.clip_id
+    ]
+    decided = sorted((decision.place, str(decision.verdict)) for decision in library.decisions().values())
+    return entry_key("select", inputs=[digest(sorted(steps)), digest(decided)], config=config)
+
+
+def selection_input(library: Library, windows: pd.DataFrame, config: SelectConfig) -> SelectionInput:
+    """Return the windows as rows to choose from: embeddings, signals, groups, times and decisions."""
+    keep, reject = _decided(library, windows)
+    names = (windows["clip_id"] + "@" + windows["start_pts"].astype(str)).tolist()
+    structure = _structure_flags(library, windows)
+    return SelectionInput(
+        embeddings=library.embeddings(windows),
+        signals={name: windows[name].to_numpy(dtype=np.float64) for name in SIGNALS if name in windows},
+        ids=tuple(names),
+        space=windows["space"].fillna("").to_numpy(dtype=str),
+        groups=_labels(windows, config.calibrate_by),
+        quota_groups=_labels(windows, "worker" if windows["worker"].notna().any() else "clip"),
+        clips=windows["clip_id"].to_numpy(dtype=str),
+        times_s=windows["start_s"].to_numpy(dtype=np.float64),
+        durations_s=_own_seconds(windows),
+        must_have=keep,
+        must_not=reject & ~keep,
+        **structure,
+    )
+
+
+def _view(windows: pd.DataFrame, selection: Selection | None, config: SelectConfig, library: Library) -> SelectionView:
+    signals = [name for name in SIGNALS if name in windows and windows[name].notna().any()]
+    lines = pd.DataFrame(list(selection.lines()) if selection else [], columns=["row", "rank", "gain", "reason"])
+    left = pd.DataFrame(list(selection.left_out()) if selection else [], columns=["row", "reason"])
+    table = windows.assign(seconds=_own_seconds(windows))
+    groups = _labels(windows, config.calibrate_by)
+    for name in signals:
+        table[f"{name}_calibrated"] = calibrate(windows[name].to_numpy(dtype=np.float64), groups, "rank")
+    chosen = lines.astype({"row": "int64"}).merge(table, on="row", how="left")
+    left_out = left.astype({"row": "int64"}).merge(
+        table[["row", "clip_id", "window", "start_s", "stop_s", "seconds"]], on="row", how="left"
+    )
+    details = {
+        "windows": len(windows),
+        "eligible": selection.eligible_count if selection else 0,
+        "chosen": len(chosen),
+        "chosen_s": float(chosen["seconds"].sum()),
+        "total_s": float(table["seconds"].sum()),
+        "left_out_by_reason": dict(selection.reason_counts()) if selection else {},
+        "notes": list(selection.notes) if selection else ["There are no windows to choose from."],
+        "recall": selection.recall if selection else None,
+        "signals": signals,
+        "models": _models(library),
+    }
+    return SelectionView(config, chosen, left_out, details)
+
+
+def _own_seconds(windows: pd.DataFrame) -> NDArray[np.float64]:
+    """Return the seconds each window adds to the footage: up to the next window's start, at most its own length."""
+    length = (windows["stop_s"] - windows["start_s"]).to_numpy(dtype=np.float64)
+    step = windows.groupby("clip_id", sort=False)["start_s"].shift(-1).to_numpy(dtype=np.float64) - windows["start_s"]
+    return np.fmin(length, step.to_numpy(dtype=np.float64))
+
+
+def _labels(windows: pd.DataFrame, group: str) -> NDArray[np.str_]:
+    if group == "none":
+        return np.full(len(windows), "all")
+    column = windows[_GROUPS[group]]
+    return column.fillna("unknown").to_numpy(dtype=str)
+
+
+def _structure_flags(library: Library, windows: pd.DataFrame) -> dict[str, Any]:
+    """Return cycle numbers, idle and anomalous flags of each window, by the spans its centre lies in."""
+    centres = ((windows["start_s"] + windows["stop_s"]) / 2).to_numpy()
+    cycles = np.full(len(windows), -1, dtype=np.int64)
+    idle, anomalous = np.zeros(len(windows), dtype=np.bool_), np.zeros(len(windows), dtype=np.bool_)
+    for clip_id, positions in windows.groupby("clip_id", sort=False).indices.items():
+        entry = library.entry(str(clip_id), "structure")
+        if entry is None:
+            continue
+        plain: Mapping[str, Any] = entry.json("structure.json")
+        times = centres[positions]
+        for number, span in enumerate(plain["cycles"]):
+            cycles[positions[_inside(times, span)]] = number
+        for span in plain["segments"]:
+            if span.get("label") == "idle":
+                idle[positions[_inside(times, span)]] = True
+        for span in plain["anomalies"]:
+            anomalous[positions[_inside(times, span)]] = True
+    return {"cycles": cycles, "idle": idle, "anomalous": anomalous}
+
+
+def _inside(times: NDArray[np.float64], span: Mapping[str, Any]) -> NDArray[np.bool_]:
+    return (times >= span["start_s"]) & (times < span["stop_s"])
+
+
+def _decided(library: Library, windows: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which windows a person wants kept and rejected: those whose middle lies in a decided stretch."""
+    keep, reject = np.zeros(len(windows), dtype=np.bool_), np.zeros(len(windows), dtype=np.bool_)
+    decisions = library.decisions()
+    if not decisions:
+        return keep, reject
+    fingerprints = {row.clip_id: row.facts["sha256"] for row in library.clips()}
+    shas = windows["clip_id"].map(fingerprints)
+    middle = (windows["start_pts"] + windows["stop_pts"]) / 2
+    for decision in decisions.values():
+        same = (shas == decision.clip_sha256) & (windows["time_base"] == decision.time_base)
+        hit = (same & (middle >= decision.start_pts) & (middle < decision.stop_pts)).to_numpy()
+        keep |= hit & (decision.verdict is Verdict.KEEP)
+        reject |= hit & (decision.verdict is Verdict.REJECT)
+    return keep, reject
+
+
+def _models(library: Library) -> dict[str, Any]:
+    """Return what made each signal: the model card of the first clip that has it."""
+    found: dict[str, Any] = {}
+    verbs = {"score": ("score", "skill"), "embed": ("change", "anomaly", "surprise")}
+    for step in library.steps():
+        for name in verbs.get(step.verb, ()):
+            if step.status is StepStatus.DONE and name not in found and "model" in step.details:
+                found[name] = to_plain(step.details["model"])
+    return found
