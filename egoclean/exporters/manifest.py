@@ -96,7 +96,7 @@ def _csv_bytes(rows: Sequence[ManifestRow]) -> bytes:
     plain = [row_to_plain(row) for row in rows]
     extra = sorted({name for row in plain for name in row} - set(COLUMNS))
     buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
+    writer = csv.writer(buffer)
     writer.writerow([_neutral(name) for name in (*COLUMNS, *extra)])
     for row in plain:
         cells = [_column_cell(name, row.get(name)) for name in COLUMNS]

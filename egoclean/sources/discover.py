@@ -14,8 +14,8 @@ from pathlib import Path
 
 from egoclean.config import IngestConfig
 from egoclean.errors import SourceError
-from egoclean.records import SourceClip
-from egoclean.sources.discovery import VIDEO_SUFFIXES, Discovery, require_unique, warning
+from egoclean.records import Severity, SourceClip
+from egoclean.sources.discovery import VIDEO_SUFFIXES, Discovery, require_unique
 from egoclean.sources.folder import folder_clips, tar_clips, video_clips
 from egoclean.sources.frames import read_manifest_clips
 from egoclean.sources.layout import is_wanted
@@ -35,7 +35,8 @@ def discover(
 
     Raises
     ------
-    SourceError : the source is not there, is of no known kind, is refused as a whole, or offers no clip at all.
+    SourceError : the source is not there, is of no known kind, is refused as a whole, or offers no clip and no
+        reason why not.
     UsageError : a filter names something the source cannot have.
     """
     settings = config or IngestConfig()
@@ -44,12 +45,11 @@ def discover(
     require_unique(clips, source)
     wanted = [clip for clip in clips if is_clip_wanted(clip, settings)]
     kept = tuple(wanted if settings.clips is None else wanted[: settings.clips])
-    if not kept and not found.notes:
-        raise SourceError(f"{source} holds no clip{_filters(settings)}.", f"A source is {_KINDS}.")
-    notes = found.notes
-    if not kept:
-        notes = (*notes, warning("no_clip", f"{source} holds no clip{_filters(settings)}."))
-    return Discovery(kept, notes)
+    refused = any(problem.severity is Severity.REJECTION for problem in found.notes)
+    if not kept and not refused:
+        noticed = " ".join(problem.message for problem in found.notes)
+        raise SourceError(f"{source} holds no clip{_filters(settings)}. {noticed}".strip(), f"A source is {_KINDS}.")
+    return Discovery(kept, found.notes)
 
 
 def is_clip_wanted(clip: SourceClip, config: IngestConfig) -> bool:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
+import itertools
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -71,7 +71,7 @@ def test_paths_are_absolute_or_beside_the_manifest_or_under_the_data_root(tmp_pa
 def test_a_link_to_the_images_may_be_followed(tmp_path):
     touch(tmp_path / "disk", names("a"))
     (tmp_path / "data").mkdir()
-    os.symlink(tmp_path / "disk" / "a", tmp_path / "data" / "a")
+    (tmp_path / "data" / "a").symlink_to(tmp_path / "disk" / "a")
     found = read_manifest_clips(write_lines(tmp_path / "data" / "m.jsonl", [{"frames": names("a")}]))
     assert len(found.clips) == 1
 
@@ -132,7 +132,7 @@ def test_times_that_do_not_rise_are_not_used(tmp_path):
 
 @given(st.lists(st.lists(st.floats(0, 1e6), max_size=20), max_size=5))
 def test_median_step_equals_the_obvious_one(sequences):
-    steps = sorted(b - a for times in sequences for a, b in zip(times, times[1:], strict=False) if b > a)
+    steps = sorted(b - a for times in sequences for a, b in itertools.pairwise(times) if b > a)
     found = frame_times.median_step_s(sequences)
     if not steps:
         assert found is None
@@ -144,8 +144,10 @@ def test_median_step_equals_the_obvious_one(sequences):
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=17)
-    | st.dictionaries(st.sampled_from(["frames", "frame_paths", "scene", "camera", "timestamps_s", "x"]), inner),
+    lambda inner: (
+        st.lists(inner, max_size=17)
+        | st.dictionaries(st.sampled_from(["frames", "frame_paths", "scene", "camera", "timestamps_s", "x"]), inner)
+    ),
     max_leaves=24,
 )
 
