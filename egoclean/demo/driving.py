@@ -1,0 +1,299 @@
+"""Frames of a driving scene: :class:`DrivingRenderer` draws any moment with any pinhole camera on the car."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from egoclean.demo import canvas, street
+from egoclean.demo.canvas import Lens, Noise, Picture, View
+from egoclean.demo.motion import smooth
+from egoclean.demo.street import Shape
+from egoclean.demo.world import DrivingScene, rng_for
+from egoclean.records import Intrinsics
+
+Array = NDArray[np.float64]
+
+CAMERA_HEIGHT_M = 1.55
+LANE_M = 3.5
+_TILE_M = 36.0
+_HALF_WIDTH_M = 30.0
+_TEXTURE_PX_PER_M = 20
+_HORIZON_M = 130.0
+
+
+class Drive:
+    """The road's width and the ego vehicle's path in one scene."""
+
+    def __init__(self, scene: DrivingScene) -> None:
+        rng = rng_for(scene.seed, "drive")
+        speed_m_s = float(rng.uniform(7.0, 13.0))
+        self.lanes = int(rng.integers(1, 3))
+        self.lane_x = min(float(rng.choice([0.5, 1.5])), self.lanes - 0.5) * LANE_M
+        times = np.arange(0.0, scene.duration_s + 1.0, 0.05)
+        speed = speed_m_s * (1 + 0.15 * np.sin(0.4 * times + scene.seed % 5))
+        if scene.pedestrian_s:
+            start_s, stop_s = scene.pedestrian_s
+            brake = np.array([smooth((t - start_s + 2.0) / 2.4) * smooth((stop_s + 1.2 - t) / 2.0) for t in times])
+            speed = speed * (1 - brake)
+        self.travel: tuple[Array, Array] = (times, np.cumsum(speed) * 0.05)
+
+    def place(self, time_s: float) -> tuple[float, float]:
+        """Return metres right of the road's middle and along it at ``time_s``."""
+        return self.lane_x + 0.25 * math.sin(0.5 * time_s), float(np.interp(time_s, *self.travel))
+
+
+class DrivingRenderer:
+    """Draws a scene: :meth:`frame` is a pure function of the scene, the camera and the time.
+
+    Parameters
+    ----------
+    scene : what happens.
+    camera : pinhole, of any size.
+    yaw_deg : where the camera looks from the driving direction, positive to the right.
+    """
+
+    def __init__(self, scene: DrivingScene, camera: Intrinsics, yaw_deg: float = 0.0) -> None:
+        canvas.single_threaded()
+        self.scene = scene
+        self.camera = camera
+        self.yaw_deg = yaw_deg
+        self._night, self._rain = "night" in scene.rare, "rain" in scene.rare
+        self._lens = Lens(camera)
+        rng = rng_for(scene.seed, "street")
+        self._drive = Drive(scene)
+        self._lanes, self._lane_x, self._travel = self._drive.lanes, self._drive.lane_x, self._drive.travel
+        self._ground = _paint_ground(rng, self._lanes)
+        self._still = self._street(rng)
+        self._traffic = self._vehicles(rng)
+        self._sky, self._base, self._haze = self._backdrop(rng)
+        self._noise = Noise(
+            rng_for(scene.seed, "noise", yaw_deg), camera.image_width, camera.image_height, 4.5 if self._night else 2.2
+        )
+
+    @staticmethod
+    def path_of(scene: DrivingScene) -> Callable[[float], tuple[float, float]]:
+        """Return the ego vehicle's path: metres right of the road's middle and along it, by seconds."""
+        return Drive(scene).place
+
+    def frame(self, time_s: float) -> Picture:
+        """Return the frame at ``time_s`` seconds into the scene, RGB (height, width, 3) uint8."""
+        x, z = self._drive.place(time_s)
+        pitch = 0.25 * math.sin(2.1 * time_s) - 0.4
+        view = View(self._lens, np.array([x, -CAMERA_HEIGHT_M, z]), canvas.rotation_of(self.yaw_deg, pitch))
+        picture = self._draw_ground(view)
+        objects = [(float(np.mean(shape.quads[0, :, 2])), shape) for shape in self._still]
+        objects += [(place[1], self._car_at(shape, place, lead)) for shape, place, lead in self._places(time_s)]
+        objects = [item for item in objects if -25.0 < item[0] - z < _HORIZON_M]
+        walker = self._walker(time_s)
+        for distance, shape in sorted(objects, key=lambda item: -abs(item[0] - z)):
+            if walker is not None and abs(walker[1] - z) > abs(distance - z):
+                self._draw_walker(picture, view, walker, time_s)
+                walker = None
+            self._draw_shape(picture, view, shape)
+        if walker is not None:
+            self._draw_walker(picture, view, walker, time_s)
+        if self._rain:
+            picture = self._draw_rain(picture, time_s)
+        gain = np.float32(1.0 + 0.06 * math.sin(0.7 * time_s + self.scene.seed % 7))
+        light = np.repeat((self._lens.light * gain)[..., None], 3, axis=2)
+        return self._noise.add(canvas.apply_light(picture, self._lens, light), round(time_s * 100))
+
+    def _street(self, rng: np.random.Generator) -> list[Shape]:
+        shapes: list[Shape] = []
+        leafy = float(rng.uniform(0.1, 0.8))
+        last = float(self._travel[1][-1]) + _HORIZON_M
+        for side in (-1.0, 1.0):
+            z = -20.0
+            while z < last:
+                depth = float(rng.uniform(9.0, 20.0))
+                if rng.random() > 0.55 * leafy:
+                    shapes.append(street.building(rng, side, z, depth, self._night))
+                z += depth + float(rng.uniform(0.5, 7.0))
+            for z in np.arange(-15.0, last, 9.0):
+                if rng.random() < leafy:
+                    shapes.append(
+                        street.tree(rng, side * float(rng.uniform(9.6, 11.0)), float(z) + float(rng.uniform(-2, 2)))
+                    )
+            for z in np.arange(-10.0, last, 27.0):
+                shapes.append(street.lamp(side * 8.9, float(z), self._night))
+            if "arked" in self.scene.description or rng.random() < 0.4:
+                edge = self._lanes * LANE_M + 1.1
+                for z in np.arange(-10.0, last, 7.0):
+                    if rng.random() < 0.5:
+                        parked = street.car(rng, bool(rng.random() < 0.2), False)
+                        shapes.append((parked.turned() if side < 0 else parked).moved(side * edge, float(z)))
+        if "cones" in self.scene.description:
+            shapes += [street.cone(self._lane_x + 1.5, float(z)) for z in np.arange(10.0, last, 6.0)]
+        return shapes
+
+    def _vehicles(self, rng: np.random.Generator) -> list[tuple[Shape, float, float, bool]]:
+        vehicles: list[tuple[Shape, float, float, bool]] = []
+        if "ollowing" in self.scene.description:
+            vehicles.append(
+                (
+                    street.car(rng, "van" in self.scene.description, self._night),
+                    self._lane_x,
+                    float(rng.uniform(9, 14)),
+                    True,
+                )
+            )
+        for _ in range(int(rng.integers(1, 4)) + 3 * ("ncoming" in self.scene.description)):
+            lane = -(0.5 + float(rng.integers(0, self._lanes))) * LANE_M
+            shape = street.car(rng, bool(rng.random() < 0.25), self._night).turned()
+            vehicles.append((shape, lane, float(rng.uniform(20.0, 380.0)), False))
+        return vehicles
+
+    def _places(self, time_s: float) -> list[tuple[Shape, tuple[float, float], bool]]:
+        places = []
+        _, z = self._drive.place(time_s)
+        for shape, x, start, lead in self._traffic:
+            ahead = z + start + 2.5 * math.sin(0.45 * time_s) if lead else start - 9.5 * time_s
+            places.append((shape, (x, ahead), lead))
+        return places
+
+    def _car_at(self, shape: Shape, place: tuple[float, float], lead: bool) -> Shape:
+        return shape.moved(place[0], place[1] if lead else place[1] + 4.3)
+
+    def _backdrop(self, rng: np.random.Generator) -> tuple[Picture, NDArray[np.float32], Array]:
+        width, height = self.camera.image_width, self.camera.image_height
+        if self._night:
+            top, low = np.array([8, 10, 20.0]), np.array([34, 34, 44.0])
+        elif self._rain:
+            top, low = np.array([128, 134, 140.0]), np.array([168, 172, 174.0])
+        else:
+            top, low = np.array([92, 140, 196.0]), np.array([206, 218, 226.0])
+            low = low + rng.uniform(-12, 12)
+        share = np.clip(np.arange(height)[:, None, None] / (0.55 * height), 0, 1)
+        sky = np.repeat(top + (low - top) * share, width, axis=1)
+        clouds = canvas.soft_noise(rng, width, height, width / 7, height / 14) * (0.3 if self._rain else 1.0)
+        sky += (26.0 * np.clip(clouds, 0, 1.2) * (0.2 if self._night else 1.0))[..., None]
+        u, v = np.meshgrid(np.arange(width), np.arange(height))
+        rays = np.stack(
+            [(u - self.camera.cx) / self.camera.fx, (v - self.camera.cy) / self.camera.fy, np.ones_like(u, float)], -1
+        )
+        return np.clip(sky, 0, 255).astype(np.uint8), rays.astype(np.float32), low
+
+    def _draw_ground(self, view: View) -> Picture:
+        rays = self._base @ view.rotation.astype(np.float32)
+        down = np.maximum(rays[..., 1], np.float32(1e-4))
+        reach = np.float32(CAMERA_HEIGHT_M) / down
+        x, z = reach * rays[..., 0], reach * rays[..., 2]
+        distance = np.hypot(x, z)
+        u = np.clip(x + np.float32(view.position[0] + _HALF_WIDTH_M), 0.1, 2 * _HALF_WIDTH_M - 0.2)
+        v = np.mod(z + np.float32(view.position[2] % _TILE_M), np.float32(_TILE_M))
+        near, far = self._ground
+        scale = np.float32(_TEXTURE_PX_PER_M)
+        sharp = canvas.sample(near, u * scale, v * scale, wrap=True)
+        blurred = canvas.sample(far, u * scale, v * scale, wrap=True)
+        mix = np.clip((distance - 14.0) / 30.0, 0, 1)[..., None]
+        ground = sharp + (blurred.astype(np.float32) - sharp) * mix
+        light = self._light_at(distance)[..., None]
+        fog = np.exp(-distance / (60.0 if self._rain else 110.0))[..., None]
+        ground = ground * light * fog + self._haze.astype(np.float32) * (1 - fog)
+        if self._rain:
+            ground *= 0.86
+        shown = np.where((rays[..., 1] > 0.002)[..., None], ground, self._sky)
+        return np.clip(shown, 0, 255).astype(np.uint8)
+
+    def _light_at(self, distance: NDArray[np.float32]) -> NDArray[np.float32]:
+        if not self._night:
+            return np.ones_like(distance)
+        return np.asarray(
+            0.16 + 0.75 * np.exp(-(((distance - 9.0) / 13.0) ** 2)) * abs(math.cos(math.radians(self.yaw_deg)))
+        )
+
+    def _tone(self, colours: Array, distance: float, glowing: NDArray[np.bool_]) -> Array:
+        light = float(self._light_at(np.array([distance], np.float32))[0])
+        lit = np.where(glowing[:, None], colours, colours * light * (0.88 if self._rain else 1.0))
+        fog = math.exp(-distance / (75.0 if self._rain else 160.0))
+        return np.asarray(lit * fog + self._haze * (1 - fog))
+
+    def _draw_shape(self, picture: Picture, view: View, shape: Shape) -> None:
+        local = view.camera_points(shape.quads)
+        if local[..., 2].max() < 0.3:
+            return
+        distance = float(np.linalg.norm(local.reshape(-1, 3), axis=1).min())
+        colours = self._tone(shape.colours, distance, shape.glowing).tolist()
+        nearest = local[..., 2].min(axis=1)
+        pixels = self._lens.pixels(np.maximum(local, (-1e9, -1e9, 0.03)).reshape(-1, 3)).reshape(*local.shape[:2], 2)
+        for index in range(len(shape.quads)):
+            outline = pixels[index] if nearest[index] > 0.05 else view.outline(local[index])
+            canvas.fill_convex(picture, outline, colours[index])
+
+    def _walker(self, time_s: float) -> tuple[float, float] | None:
+        if self.scene.pedestrian_s is None:
+            return None
+        start_s, stop_s = self.scene.pedestrian_s
+        _, stop_z = self._drive.place((start_s + stop_s) / 2)
+        share = (time_s - start_s) / (stop_s - start_s)
+        edge = self._lanes * LANE_M + 2.5
+        return edge - 2 * edge * min(max(share, -0.15), 1.15), stop_z + 7.5
+
+    def _draw_walker(self, picture: Picture, view: View, place: tuple[float, float], time_s: float) -> None:
+        x, z = place
+        swing = 0.32 * math.sin(2 * math.pi * 1.8 * time_s)
+        joints = [
+            ((0, 0.88, 0), (swing, 0.05, 0), 0.09, 0.06, (48, 52, 70)),
+            ((0, 0.88, 0), (-swing, 0.05, 0), 0.09, 0.06, (40, 44, 60)),
+            ((0, 1.38, 0.16), (swing * 0.8, 0.86, 0.18), 0.06, 0.045, (170, 60, 50)),
+            ((0, 0.92, 0), (0, 1.40, 0), 0.17, 0.19, (196, 66, 56)),
+            ((0, 1.38, -0.16), (-swing * 0.8, 0.86, -0.18), 0.06, 0.045, (206, 80, 66)),
+            ((0, 1.60, 0), (0, 1.68, 0), 0.11, 0.10, (198, 152, 122)),
+        ]
+        ends = np.array([(first, second) for first, second, *_ in joints], float) * (1, -1, 1) + (x, 0, z)
+        local = view.camera_points(ends)
+        if local[..., 2].min() < 0.5:
+            return
+        pixels = self._lens.pixels(local.reshape(-1, 3)).reshape(-1, 2, 2)
+        radii = np.array([joint[2:4] for joint in joints]) * self.camera.fx / local[..., 2]
+        outlines = canvas.capsule_outlines(pixels[:, 0], pixels[:, 1], radii[:, 0], radii[:, 1])
+        colours = self._tone(np.array([joint[4] for joint in joints], float), float(local[0, 0, 2]), np.zeros(6, bool))
+        for outline, colour in zip(outlines, colours.tolist(), strict=True):
+            canvas.fill_convex(picture, outline, colour)
+
+    def _draw_rain(self, picture: Picture, time_s: float) -> Picture:
+        height, width = picture.shape[:2]
+        middle = int(self.camera.cy)
+        picture = canvas.reflect_below(picture, middle, 0.26)
+        rng = rng_for(self.scene.seed, "rain", round(time_s * 100), self.yaw_deg)
+        layer = picture.copy()
+        for x, y, length in zip(
+            rng.uniform(0, width, 130), rng.uniform(0, height, 130), rng.uniform(8, 34, 130), strict=True
+        ):
+            size = length * height / 450
+            canvas.draw_line(layer, np.array([(x, y), (x + 0.12 * size, y + size)]), (206, 212, 218), 1)
+        return canvas.average(picture, layer)
+
+
+def _paint_ground(rng: np.random.Generator, lanes: int) -> tuple[Picture, Picture]:
+    scale = _TEXTURE_PX_PER_M
+    width, height = int(2 * _HALF_WIDTH_M * scale), int(_TILE_M * scale)
+    grass = np.array([96, 116, 72.0]) if rng.random() < 0.5 else np.array([142, 138, 128.0])
+    x = np.abs(np.arange(width) / scale - _HALF_WIDTH_M)
+    road = lanes * LANE_M + 2.4
+    tone = np.where((x < road)[:, None], np.array([84, 86, 90.0]) * rng.uniform(0.85, 1.15), grass)
+    tone = np.where(((x >= road) & (x < road + 3.0))[:, None], np.array([158, 154, 148.0]), tone)
+    tone = np.where(((x >= road - 0.15) & (x < road + 0.15))[:, None], np.array([182, 180, 176.0]), tone)
+    grain = 1 + 0.07 * rng.normal(size=(height, width)) + 0.05 * canvas.soft_noise(rng, width, height, 40, 40)
+    ground = np.clip(tone[None] * grain[..., None], 0, 255).astype(np.uint8)
+    paint = np.array([222, 222, 214], np.uint8)
+    middle = int(_HALF_WIDTH_M * scale)
+    for offset in (-0.16, 0.08):
+        start = middle + int(offset * scale)
+        ground[:, start : start + 3] = (216, 180, 60)
+    for lane in range(-lanes, lanes + 1):
+        column = middle + int(lane * LANE_M * scale)
+        if abs(lane) == lanes:
+            ground[:, column - 1 : column + 2] = paint
+        elif lane:
+            for dash in np.arange(0, _TILE_M, 9.0):
+                ground[int(dash * scale) : int((dash + 3) * scale), column - 1 : column + 2] = paint
+    for joint in np.arange(0.0, _TILE_M, 1.5):
+        edge = int((road + 0.15) * scale)
+        for start in (middle - edge - int(2.8 * scale), middle + edge):
+            ground[int(joint * scale), start : start + int(2.8 * scale)] = (132, 128, 124)
+    return ground, canvas.soften(ground, 5, 15)

@@ -1,0 +1,185 @@
+"""Writing a demo world to disk: clips and scenes side by side on two processes, then one rename."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from egoclean.demo.describe import describe_world
+from egoclean.demo.footage import pack_worker, write_clip
+from egoclean.demo.nuscenes import shots_of, write_scene, write_tables
+from egoclean.demo.truth import truth_of
+from egoclean.demo.world import WORLD_VERSION, DrivingScene, FactoryClip, Size, World
+from egoclean.errors import UsageError
+
+Progress = Callable[[int, int], None]
+
+PROCESSES = 2
+_POLL_S = 0.2
+_counter: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSummary:
+    """What a demo folder holds; ``reused`` says that it was there already."""
+
+    out_dir: Path
+    size: Size
+    seed: int
+    clip_count: int
+    scene_count: int
+    bytes_written: int
+    reused: bool
+
+
+def build_demo(out_dir: Path, size: Size = "full", seed: int = 0, progress: Progress | None = None) -> DemoSummary:
+    """Write the demo world of ``size`` and ``seed`` to ``out_dir``, or reuse the same world found there.
+
+    The folder appears whole or not at all: everything is made in a sibling folder and renamed. A demo of another
+    version, size or seed in its place is replaced. ``progress`` counts frames and pictures and may raise to cancel.
+
+    Raises
+    ------
+    UsageError : when ``size`` or ``seed`` is not usable, or ``out_dir`` holds anything that is not a demo.
+    """
+    if size not in ("full", "tiny"):
+        raise UsageError(f"demo: size must be full or tiny, found {size!r}.")
+    if seed < 0:
+        raise UsageError(f"demo: seed must be 0 or greater, found {seed}.")
+    out_dir = Path(out_dir).absolute()
+    world = describe_world(seed, size)
+    found = _found_demo(out_dir)
+    if found is not None and _same_and_whole(found, world, out_dir):
+        return _summary(world, out_dir, found, reused=True)
+    out_dir.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{out_dir.name}.building-", dir=out_dir.parent))
+    try:
+        _render(world, scratch, progress)
+        _write_json(scratch / "truth.json", truth_of(world))
+        found = {"world_version": WORLD_VERSION, "size": size, "seed": seed, "files": _digests(scratch)}
+        _write_json(scratch / "demo.json", found)
+        scratch.chmod(0o755)
+        _put_in_place(scratch, out_dir)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return _summary(world, out_dir, found, reused=False)
+
+
+def _found_demo(out_dir: Path) -> dict[str, Any] | None:
+    """Return what ``demo.json`` of an existing demo says, None for a folder that is free to use."""
+    if not out_dir.exists():
+        return None
+    if not out_dir.is_dir():
+        raise UsageError(f"demo: {out_dir} is a file, a folder was expected.", "Choose another --out.")
+    names = {path.relative_to(out_dir).as_posix() for path in out_dir.rglob("*") if not path.is_dir()}
+    if not names:
+        return None
+    hint = "Choose another --out, or empty the folder yourself."
+    try:
+        found = json.loads((out_dir / "demo.json").read_text(encoding="utf-8"))
+        strangers = names - set(found["files"]) - {"demo.json"}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"demo: {out_dir} is not empty and holds no demo.", hint) from error
+    if strangers:
+        first = min(strangers)
+        raise UsageError(f"demo: {out_dir} holds files that are not the demo's, such as {first}.", hint)
+    return dict(found)
+
+
+def _same_and_whole(found: dict[str, Any], world: World, out_dir: Path) -> bool:
+    if (found.get("world_version"), found.get("size"), found.get("seed")) != (WORLD_VERSION, world.size, world.seed):
+        return False
+    return all(
+        (out_dir / name).is_file() and (out_dir / name).stat().st_size == facts["size_bytes"]
+        for name, facts in found["files"].items()
+    )
+
+
+def _render(world: World, root: Path, progress: Progress | None) -> None:
+    videos = root / ".videos"
+    videos.mkdir()
+    clips = sorted(world.clips, key=lambda clip: -clip.frame_count * clip.worker.lens.image_width)
+    total = sum(clip.frame_count for clip in clips) + sum(len(shots_of(scene)) for scene in world.scenes)
+    context = multiprocessing.get_context("spawn")
+    counter = context.Value("q", 0)
+    executor = ProcessPoolExecutor(PROCESSES, mp_context=context, initializer=_begin, initargs=(counter,))
+    try:
+        waiting: set[Future[None]] = {executor.submit(_clip_job, clip, videos) for clip in clips}
+        waiting |= {executor.submit(_scene_job, scene, world, root / "nuscenes") for scene in world.scenes}
+        while waiting:
+            done, waiting = wait(waiting, timeout=_POLL_S, return_when=FIRST_COMPLETED)
+            for future in done:
+                future.result()
+            if progress is not None:
+                progress(int(counter.value), total)
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+    for worker in dict.fromkeys(clip.worker for clip in world.clips):
+        pairs = [(clip, videos / f"{clip.name}.mp4") for clip in world.clips if clip.worker == worker]
+        pack_worker(worker, pairs, root)
+    write_tables(world.scenes, world, root / "nuscenes")
+    shutil.rmtree(videos)
+
+
+def _begin(counter: Any) -> None:
+    global _counter
+    _counter = counter
+
+
+def _advance(count: int) -> None:
+    with _counter.get_lock():
+        _counter.value += count
+
+
+def _clip_job(clip: FactoryClip, folder: Path) -> None:
+    write_clip(clip, folder / f"{clip.name}.mp4", _advance)
+
+
+def _scene_job(scene: DrivingScene, world: World, root: Path) -> None:
+    write_scene(scene, world, root, _advance)
+
+
+def _digests(root: Path) -> dict[str, dict[str, Any]]:
+    files = sorted(path for path in root.rglob("*") if path.is_file())
+    return {
+        path.relative_to(root).as_posix(): {
+            "size_bytes": path.stat().st_size,
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        }
+        for path in files
+    }
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=1) + "\n", encoding="utf-8")
+
+
+def _put_in_place(scratch: Path, out_dir: Path) -> None:
+    if not out_dir.exists():
+        scratch.replace(out_dir)
+        return
+    aside = out_dir.with_name(f".{out_dir.name}.replaced-{os.getpid()}")
+    out_dir.replace(aside)
+    scratch.replace(out_dir)
+    shutil.rmtree(aside)
+
+
+def _summary(world: World, out_dir: Path, found: dict[str, Any], reused: bool) -> DemoSummary:
+    return DemoSummary(
+        out_dir=out_dir,
+        size=world.size,
+        seed=world.seed,
+        clip_count=len(world.clips),
+        scene_count=len(world.scenes),
+        bytes_written=sum(facts["size_bytes"] for facts in found["files"].values()),
+        reused=reused,
+    )
