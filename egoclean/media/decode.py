@@ -17,26 +17,34 @@ from egoclean.media.opening import LIBRARY_ERRORS, decode_error, open_video, sho
 from egoclean.records import MediaLocation, Problem, Severity
 
 
-def decode_frames(location: MediaLocation, start_pts: int | None = None, stop_pts: int | None = None) -> Iterator[Any]:
+def decode_frames(
+    location: MediaLocation,
+    start_pts: int | None = None,
+    stop_pts: int | None = None,
+    *,
+    seek_pts: int | None = None,
+) -> Iterator[Any]:
     """Yield each frame (``av.VideoFrame``) in order of its pts, by one single-threaded decoder.
 
     Parameters
     ----------
     start_pts : pts of a keyframe to begin at; frames before it are not shown. The first frame when None.
     stop_pts : frames from this pts on are not shown.
+    seek_pts : begin at the last keyframe at or before this pts instead; earlier frames are shown too.
 
     Raises
     ------
     MediaError : as :func:`egoclean.media.opening.open_video`; ``decode_error`` at the first packet that does not
         decode, frame marked damaged, or pts that does not increase; ``size_changed`` when pictures change their
-        size. ``time_s`` is the time of the last good frame.
+        size. ``time_s`` is the time of the last good frame, counted from the first frame.
     """
     name = shown_name(location.path)
     with open_video(location) as (container, stream):
         stream.codec_context.thread_count = 1
         stream.codec_context.thread_type = "NONE"
-        if start_pts is not None:
-            container.seek(start_pts, stream=stream, backward=True)
+        begin = start_pts if seek_pts is None else seek_pts
+        if begin is not None:
+            container.seek(begin, stream=stream, backward=True)
         for frame in _checked_frames(container, stream, name):
             if stop_pts is not None and frame.pts >= stop_pts:
                 return
@@ -78,9 +86,10 @@ def check_decoded(decoded: NDArray[np.int64], expected: NDArray[np.int64], locat
 def _checked_frames(container: Any, stream: Any, name: str) -> Iterator[Any]:
     first: Any = None
     last_pts: int | None = None
+    clip_start_pts = stream.start_time or 0
     frames = container.decode(stream)
     while True:
-        time_s = None if last_pts is None else float((last_pts - first.pts) * stream.time_base)
+        time_s = None if last_pts is None else float((last_pts - clip_start_pts) * stream.time_base)
         try:
             frame = next(frames)
         except StopIteration:
@@ -92,11 +101,15 @@ def _checked_frames(container: Any, stream: Any, name: str) -> Iterator[Any]:
         if frame.pts is None or (last_pts is not None and frame.pts <= last_pts):
             raise decode_error(name, ValueError("times do not increase"), time_s)
         first = first or frame
-        if (frame.width, frame.height, frame.format.name) != (first.width, first.height, first.format.name):
-            message = (
-                f"{name} changes from {first.width}x{first.height} {first.format.name} pictures "
-                f"to {frame.width}x{frame.height} {frame.format.name}."
-            )
-            raise MediaError(message, "Split it where its pictures change.", code="size_changed", time_s=time_s)
+        _refuse_change(first, frame, name, time_s)
         last_pts = frame.pts
         yield frame
+
+
+def _refuse_change(first: Any, frame: Any, name: str, time_s: float | None) -> None:
+    if (frame.width, frame.height, frame.format.name) != (first.width, first.height, first.format.name):
+        message = (
+            f"{name} changes from {first.width}x{first.height} {first.format.name} pictures "
+            f"to {frame.width}x{frame.height} {frame.format.name}."
+        )
+        raise MediaError(message, "Split it where its pictures change.", code="size_changed", time_s=time_s)

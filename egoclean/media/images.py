@@ -74,15 +74,21 @@ def square(picture: ByteArray, size_px: int, crop: str) -> ByteArray:
     if crop == "center":
         side = min(height, width)
         top, left = (height - side) // 2, (width - side) // 2
-        return _resized(picture[top : top + side, left : left + side], size_px, size_px)
+        return resized(picture[top : top + side, left : left + side], size_px, size_px)
     if crop == "squash":
-        return _resized(picture, size_px, size_px)
+        return resized(picture, size_px, size_px)
     longest = max(height, width)
     inner_width, inner_height = (max(1, round(size * size_px / longest)) for size in (width, height))
     canvas = np.zeros((size_px, size_px, picture.shape[2]), np.uint8)
     top, left = (size_px - inner_height) // 2, (size_px - inner_width) // 2
-    canvas[top : top + inner_height, left : left + inner_width] = _resized(picture, inner_width, inner_height)
+    canvas[top : top + inner_height, left : left + inner_width] = resized(picture, inner_width, inner_height)
     return canvas
+
+
+def narrowed(picture: ByteArray, width_px: int) -> ByteArray:
+    """Return ``picture`` scaled to ``width_px``, its aspect kept; a picture that is not wider stays as it is."""
+    height, width = picture.shape[:2]
+    return picture if width <= width_px else _resized(picture, width_px, max(1, round(height * width_px / width)))
 
 
 def jpeg_bytes(picture: ByteArray, quality: int = JPEG_QUALITY) -> bytes:
@@ -148,10 +154,10 @@ def _fitted(picture: ByteArray, width: int, height: int) -> ByteArray:
     inner_width = min(width, max(1, round(picture.shape[1] * scale)))
     inner_height = min(height, max(1, round(picture.shape[0] * scale)))
     if abs(inner_width - width) <= 2 and abs(inner_height - height) <= 2:
-        return _resized(picture, width, height)
+        return resized(picture, width, height)
     canvas = np.zeros((height, width, 3), np.uint8)
     top, left = (height - inner_height) // 2, (width - inner_width) // 2
-    canvas[top : top + inner_height, left : left + inner_width] = _resized(picture, inner_width, inner_height)
+    canvas[top : top + inner_height, left : left + inner_width] = resized(picture, inner_width, inner_height)
     return canvas
 
 
@@ -168,13 +174,14 @@ def _rgb_frame(picture: ByteArray) -> Any:
     return frame
 
 
-def _resized(picture: ByteArray, width: int, height: int) -> ByteArray:
+def resized(picture: ByteArray, width: int, height: int) -> ByteArray:
+    """Return ``picture`` at another size, averaging where it shrinks."""
     if picture.shape[:2] == (height, width):
         return np.ascontiguousarray(picture)
     shrinking = picture.shape[0] > height or picture.shape[1] > width
     method = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
-    resized: Any = cv2.resize(picture, (width, height), interpolation=method)
-    return resized  # type: ignore[no-any-return]
+    result: Any = cv2.resize(picture, (width, height), interpolation=method)
+    return result  # type: ignore[no-any-return]
 
 
 def _swapped(picture: NDArray[Any]) -> ByteArray:

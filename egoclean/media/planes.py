@@ -8,6 +8,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from egoclean.records import VideoHeader
+
 ByteArray = NDArray[np.uint8]
 Planes = tuple[ByteArray, ByteArray, ByteArray]
 
@@ -43,6 +45,11 @@ def empty_frame(width: int, height: int) -> tuple[Any, Planes]:
     """Return a new yuv420p ``av.VideoFrame`` of even size and its planes to write into."""
     frame = av.VideoFrame(width, height, "yuv420p")
     return frame, frame_planes(frame)
+
+
+def black_luma(header: VideoHeader) -> int:
+    """Return the luma of black: 0 for full-range video, 16 otherwise."""
+    return 0 if header.full_range else 16
 
 
 def turned(planes: Planes, rotation_deg: int) -> Planes:

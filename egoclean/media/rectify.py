@@ -16,13 +16,12 @@ from egoclean.errors import MediaError
 from egoclean.media.cameras import CameraPlan, intrinsics_document, plan_cameras, report_document
 from egoclean.media.decode import check_decoded
 from egoclean.media.encode import EncodeOptions
+from egoclean.media.planes import black_luma
 from egoclean.media.probe import ProbeResult, probe
 from egoclean.media.remap import PlaneRemapper, PlaneResizer
 from egoclean.media.transcode import Output, PlaneMaker, Progress, transcode
 from egoclean.records import Intrinsics, MediaLocation, Problem, VideoHeader
 from egoclean.store.atomic import atomic_path
-
-LIMITED_BLACK = 16
 
 FULL_KEYFRAME_S = 2.0
 """Seconds between keyframes of the full-size video, which is stored and cut rather than played."""
@@ -106,7 +105,7 @@ def _view_output(path: Path, plan: CameraPlan, header: VideoHeader, config: Rect
     maker: PlaneMaker = PlaneResizer()
     if plan.source is not None and plan.target is not None:
         camera = resized_camera(plan.target, width, height)
-        maker = PlaneRemapper(plan.source, camera, _black(header))
+        maker = PlaneRemapper(plan.source, camera, black_luma(header))
     options = EncodeOptions(config.view_crf, config.view_preset, config.view_keyframe_s)
     return Output(path, width, height, maker, options)
 
@@ -114,13 +113,9 @@ def _view_output(path: Path, plan: CameraPlan, header: VideoHeader, config: Rect
 def _full_output(path: Path, plan: CameraPlan, header: VideoHeader, config: RectifyConfig) -> Output:
     if plan.source is None or plan.target is None:
         raise ValueError("only a rectified clip has a full-size output")
-    maker = PlaneRemapper(plan.source, plan.target, _black(header))
+    maker = PlaneRemapper(plan.source, plan.target, black_luma(header))
     options = EncodeOptions(config.full_crf, config.full_preset, FULL_KEYFRAME_S)
     return Output(path, plan.target.image_width, plan.target.image_height, maker, options)
-
-
-def _black(header: VideoHeader) -> int:
-    return 0 if header.full_range else LIMITED_BLACK
 
 
 def _verify(path: Path, pts: NDArray[np.int64], header: VideoHeader) -> None:
