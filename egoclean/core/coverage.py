@@ -1,0 +1,204 @@
+"""Facility location: what a set of rows stands for, and which row adds most to it.
+
+A row stands for another as far as they are similar. The coverage of a set ``S`` is
+``sum_i w_i max_{j in S} s_ij / sum_i w_i`` in [0, 1], with ``s_ii = 1``: it grows with every row, by less and less
+(it is monotone and submodular), so taking the best row again and again comes within ``1 - 1/e`` of the best set of
+any size (Nemhauser, Wolsey and Fisher, 1978), and a gain computed earlier bounds the gain now (Minoux, 1978).
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from egoclean.core.neighbours import NeighbourGraph, to_similarity
+from egoclean.core.rows import Unit
+
+Floats = NDArray[np.float64]
+Rows = NDArray[np.int64]
+
+_BLOCK_ROWS = 512
+
+WEIGHT_GRID = 64.0
+"""Weights are multiples of 1/64: times a similarity they fit a float32, and their sums a float64, without rounding."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """The rows that each row stands for: of row ``j``, ``rows[starts[j]:starts[j + 1]]`` by ``similarities[...]``.
+
+    A row always stands for itself with similarity 1.
+    """
+
+    starts: Rows
+    rows: NDArray[np.int32]
+    similarities: NDArray[np.float32]
+
+    @property
+    def row_count(self) -> int:
+        """Rows of the data."""
+        return len(self.starts) - 1
+
+
+def reach_of(parts: list[tuple[Rows, NeighbourGraph]], row_count: int) -> Reach:
+    """Return who stands for whom: row ``j`` for row ``i`` when ``j`` is among the neighbours of ``i``.
+
+    Parameters
+    ----------
+    parts : for each embedding space, the rows of the data that its graph is over, in the graph's order, and the graph.
+    row_count : rows of the data; a row in no part stands for itself alone.
+    """
+    sources, targets, values = [np.arange(row_count, dtype=np.int32)], [np.arange(row_count, dtype=np.int32)], []
+    values.append(np.ones(row_count, dtype=np.float32))
+    for rows, graph in parts:
+        of_row = rows.astype(np.int32)
+        kept = graph.similarities > 0
+        sources.append(np.repeat(of_row, kept.sum(axis=1)))
+        targets.append(of_row[graph.neighbours[kept]])
+        values.append(graph.similarities[kept])
+    edges = (np.concatenate(values), (np.concatenate(targets), np.concatenate(sources)))
+    matrix = csr_array(edges, shape=(row_count, row_count))
+    matrix.sort_indices()
+    return Reach(matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data)
+
+
+def on_weight_grid(weights: Floats) -> Floats:
+    """Return the weights rounded to multiples of 1/64."""
+    return np.asarray(np.rint(weights * WEIGHT_GRID) / WEIGHT_GRID, dtype=np.float64)
+
+
+class Gains(Protocol):
+    """What each row would add to the coverage of the rows taken so far, in units of weight."""
+
+    def first(self) -> Floats:
+        """Return every row's gain while nothing is taken."""
+
+    def of(self, row: int) -> float:
+        """Return a row's gain now."""
+
+    def take(self, row: int) -> None:
+        """Add a row to the set."""
+
+
+class GraphGains:
+    """Gains over a kNN graph, exact: sums of grid values do not round."""
+
+    def __init__(self, reach: Reach, weights: Floats) -> None:
+        self._starts = reach.starts.tolist()
+        self._rows = reach.rows
+        self._worth = reach.similarities * weights.astype(np.float32)[reach.rows]
+        self._covered = np.zeros(reach.row_count, dtype=np.float32)
+
+    def first(self) -> Floats:
+        """Return every row's gain while nothing is taken."""
+        return np.add.reduceat(self._worth, self._starts[:-1], dtype=np.float64)
+
+    def of(self, row: int) -> float:
+        """Return a row's gain now."""
+        start, stop = self._starts[row], self._starts[row + 1]
+        added = self._worth[start:stop] - self._covered[self._rows[start:stop]]
+        return float(np.maximum(added, 0.0, out=added).sum(dtype=np.float64))
+
+    def take(self, row: int) -> None:
+        """Add a row to the set."""
+        start, stop = self._starts[row], self._starts[row + 1]
+        reached = self._rows[start:stop]
+        self._covered[reached] = np.maximum(self._covered[reached], self._worth[start:stop])
+
+
+class DenseGains:
+    """Gains over all pairs of each space, a column of similarities at a time: no matrix of pairs is kept.
+
+    Parameters
+    ----------
+    spaces : for each embedding space its rows of the data, their unit embeddings and the background cosine.
+    """
+
+    def __init__(self, spaces: list[tuple[Rows, Unit, float]], weights: Floats) -> None:
+        self._spaces = spaces
+        self._weights = weights
+        self._covered = np.zeros(len(weights))
+        self._place = np.full((len(weights), 2), -1, dtype=np.int64)
+        for number, (rows, _, _) in enumerate(spaces):
+            self._place[rows] = np.stack([np.full(len(rows), number), np.arange(len(rows))], axis=1)
+
+    def first(self) -> Floats:
+        """Return every row's gain while nothing is taken."""
+        gains = self._weights.copy()
+        for rows, unit, background in self._spaces:
+            for start in range(0, len(rows), _BLOCK_ROWS):
+                block = slice(start, start + _BLOCK_ROWS)
+                near = to_similarity(unit @ unit[block].T, background)
+                near[np.arange(start, start + near.shape[1]), np.arange(near.shape[1])] = 1.0
+                gains[rows[block]] = self._weights[rows] @ near
+        return gains
+
+    def of(self, row: int) -> float:
+        """Return a row's gain now."""
+        rows, near = self._column(row)
+        return float((np.maximum(near - self._covered[rows], 0.0) * self._weights[rows]).sum())
+
+    def take(self, row: int) -> None:
+        """Add a row to the set."""
+        rows, near = self._column(row)
+        self._covered[rows] = np.maximum(self._covered[rows], near)
+
+    def _column(self, row: int) -> tuple[Rows, Floats]:
+        number, place = self._place[row]
+        if number < 0:
+            return np.array([row]), np.ones(1)
+        rows, unit, background = self._spaces[number]
+        near = to_similarity(unit @ unit[place], background)
+        near[place] = 1.0
+        return rows, near.astype(np.float64)
+
+
+class LazyGreedy:
+    """Takes the row of greatest gain again and again, looking only at rows whose last known gain is high enough.
+
+    The result is that of looking at every row each time; of equal gains the first row is taken.
+
+    Parameters
+    ----------
+    gains : what a row adds.
+    part_of : shape (n,), the part each row may be taken from; -1 for rows that may not be taken.
+    closed : shape (n,), rows that may no longer be taken; read at every step, the caller writes it.
+    """
+
+    def __init__(self, gains: Gains, part_of: Rows, closed: NDArray[np.bool_]) -> None:
+        self._gains = gains
+        self._closed = closed
+        self._taken = 0
+        self._fresh = [0] * len(part_of)
+        first = gains.first()
+        self._heaps: list[list[tuple[float, int]]] = []
+        for part in range(int(part_of.max(initial=-1)) + 1):
+            rows = np.flatnonzero(part_of == part)
+            order = rows[np.argsort(-first[rows], kind="stable")]
+            self._heaps.append(list(zip((-first[order]).tolist(), order.tolist(), strict=True)))
+
+    def best(self, parts: list[int]) -> tuple[int, float] | None:
+        """Return the row of greatest gain in ``parts`` and that gain, or None when they hold no open row."""
+        while True:
+            heads = [(self._heaps[part][0], part) for part in parts if self._heaps[part]]
+            if not heads:
+                return None
+            (bound, row), part = min(heads)
+            heap = self._heaps[part]
+            if self._closed[row]:
+                heapq.heappop(heap)
+            elif self._fresh[row] == self._taken:
+                return row, -bound
+            else:
+                self._fresh[row] = self._taken
+                heapq.heapreplace(heap, (-self._gains.of(row), row))
+
+    def take(self, row: int) -> None:
+        """Take a row; the caller closes it."""
+        self._gains.take(row)
+        self._taken += 1
