@@ -1,1 +1,1 @@
-"""The only package that imports streamlit."""
+"""The dashboard's parts: guards, cached loaders, widgets, the player. The only place in the package with streamlit."""

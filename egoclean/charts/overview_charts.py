@@ -1,0 +1,99 @@
+"""Small figures of the whole project: where the footage went, and its windows on a plane."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import ArrayLike
+
+from egoclean.charts import theme
+
+
+def footage_bar(parts: Mapping[str, float], colours: Mapping[str, str], unit: str = "min") -> go.Figure:
+    """Return one bar cut into ``parts``, each a name and its amount in ``unit``; parts of nothing are left out."""
+    total = sum(parts.values())
+    figure = go.Figure()
+    for name, amount in parts.items():
+        if amount <= 0:
+            continue
+        figure.add_bar(
+            x=[amount],
+            y=[""],
+            name=name,
+            orientation="h",
+            marker={"color": colours.get(name, theme.GREY), "line": {"width": 0}},
+            text=[f"{amount:.3g} {unit}" if amount > 0.06 * total else ""],
+            textposition="inside",
+            insidetextanchor="middle",
+            hovertemplate=f"{name}: %{{x:.3g}} {unit}, {100 * amount / total:.1f} %<extra></extra>",
+        )
+    theme.apply(figure, height_px=112)
+    figure.update_layout(barmode="stack", margin={"l": 4, "r": 4, "t": 30, "b": 28}, legend_traceorder="normal")
+    figure.update_xaxes(title_text=f"footage, {unit}", showgrid=False)
+    figure.update_yaxes(visible=False)
+    return figure
+
+
+def map_figure(
+    x: ArrayLike,
+    y: ArrayLike,
+    groups: Sequence[str],
+    labels: Sequence[str],
+    rows: ArrayLike,
+    *,
+    colours: Mapping[str, str] | None = None,
+    height_px: int = 560,
+) -> go.Figure:
+    """Return windows as points on a plane, coloured by group.
+
+    ``labels`` are shown on hover; ``rows`` go into each point's ``customdata`` so that a click or lasso names windows
+    by row, not by position in the figure. More than 20 groups share the last colour under the name ``other``.
+    """
+    x_values, y_values = np.asarray(x, dtype=np.float32), np.asarray(y, dtype=np.float32)
+    row_numbers, names, texts = np.asarray(rows), np.asarray(groups, dtype=object), np.asarray(labels, dtype=object)
+    found, counts = np.unique(names, return_counts=True)
+    shown = [str(name) for name in found[np.argsort(-counts, kind="stable")][:20]]
+    names = np.where(np.isin(names, shown), names, "other")
+    order = sorted(shown) + (["other"] if len(found) > len(shown) else [])
+    palette = {**theme.category_colours(order), **(colours or {})}
+    figure = go.Figure()
+    for name in order:
+        inside = names == name
+        figure.add_trace(
+            go.Scattergl(
+                x=x_values[inside],
+                y=y_values[inside],
+                mode="markers",
+                name=name,
+                marker={"size": 6, "color": palette[name], "opacity": 0.75},
+                customdata=row_numbers[inside],
+                text=texts[inside],
+                hovertemplate="%{text}<extra>" + name.replace("<", "&lt;") + "</extra>",
+            )
+        )
+    theme.apply(figure, height_px=height_px, x_title="first direction of greatest spread", y_title="second direction")
+    figure.update_layout(dragmode="lasso", showlegend=True)
+    figure.update_xaxes(showticklabels=False)
+    figure.update_yaxes(showticklabels=False)
+    return figure
+
+
+def grouped_shares(
+    groups: Sequence[str], shares: Mapping[str, Sequence[float]], colours: Mapping[str, str], *, height_px: int = 260
+) -> go.Figure:
+    """Return bars side by side: for each group, its share (0 to 1) in each of ``shares``."""
+    figure = go.Figure()
+    for name, values in shares.items():
+        percent = 100 * np.asarray(values, dtype=np.float64)
+        figure.add_bar(
+            x=list(groups),
+            y=percent,
+            name=name,
+            marker={"color": colours.get(name, theme.GREY), "line": {"width": 0}},
+            hovertemplate=f"%{{x}}: %{{y:.1f}} % of {name}<extra></extra>",
+        )
+    theme.apply(figure, height_px=height_px, y_title="share, %")
+    figure.update_xaxes(type="category")
+    return figure.update_layout(barmode="group", bargap=0.25)

@@ -1,0 +1,153 @@
+"""One clip: its player with everything known about it along the time axis, and its facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+
+from egoclean.library import Library
+from egoclean.store.catalog import ClipRow
+from egoclean.store.decisions import DecisionJournal, Verdict
+from egoclean.ui import loaders, media, player
+from egoclean.ui.choice import choose
+from egoclean.ui.columns import column_config
+from egoclean.ui.format import moment, plain
+from egoclean.ui.tables import facts_table, problem_table
+
+_EVEN_WITHIN = 0.02
+
+
+def show_player(
+    library: Library,
+    clip: ClipRow,
+    *,
+    key: str = "player",
+    time_s: float = 0.0,
+    span: tuple[float, float] | None = None,
+    loop: bool = False,
+    lanes: Sequence[str] = ("segments", "cycles", "anomalies", "chosen", "decisions"),
+) -> player.Moment | None:
+    """Show a clip's view with a timeline of what is known about it; return the moment a person reported, or None.
+
+    Where there is no video to play, a sentence says why and None is returned.
+    """
+    source = media.media_url(loaders.entry(library, clip.clip_id, "rectify"), "view.mp4")
+    if source is None:
+        reason = clip.facts.get("reason") or "its view has not been made yet."
+        st.info(f"There is nothing to play: {plain(reason)}", icon=":material/videocam_off:")
+        return None
+    everything = timeline(library, clip)
+    shown = player.PlayerInput(
+        videos=(player.PlayerVideo(source),),
+        duration_s=float(clip.facts.get("duration_s") or 0.0),
+        frame_rate=float(clip.facts.get("frame_rate") or 0.0),
+        frame_count=int(clip.facts.get("frame_count") or 1),
+        frame_times_s=uneven_times(library, clip),
+        lanes={name: everything[name] for name in lanes if everything.get(name)},
+        time_s=time_s,
+        span=span,
+        loop=loop,
+        request=request_number(key, (clip.clip_id, time_s, span, loop)),
+    )
+    return player.show(shown, key=key)
+
+
+def request_number(key: str, wish: object) -> int:
+    """Return a number that changes when what a page wishes of its player changes."""
+    kept = st.session_state.get(f"{key}_wish")
+    if kept is None or kept[0] != wish:
+        kept = (wish, 0 if kept is None else kept[1] + 1)
+        st.session_state[f"{key}_wish"] = kept
+    return int(kept[1])
+
+
+def timeline(library: Library, clip: ClipRow) -> dict[str, list[player.TimelineSpan]]:
+    """Return the lanes of a clip: segments, cycles, anomalies, chosen windows, decisions; seconds from its start."""
+    lanes: dict[str, list[player.TimelineSpan]] = {}
+    structure = loaders.entry(library, clip.clip_id, "structure")
+    if structure is not None:
+        found = loaders.entry_json(structure, "structure.json")
+        lanes["segments"] = [_span(item, str(item.get("label") or "segment")) for item in found["segments"]]
+        lanes["cycles"] = [_span(item, "cycle") for item in found["cycles"]]
+        lanes["anomalies"] = [_span(item, "anomaly") for item in found["anomalies"]]
+    view = loaders.selection(library)
+    if view is not None:
+        chosen = view.chosen[view.chosen["clip_id"] == clip.clip_id].sort_values("start_s")
+        lanes["chosen"] = list(
+            zip(
+                chosen["start_s"].astype(float),
+                chosen["stop_s"].astype(float),
+                "chosen, rank " + chosen["rank"].astype(str),
+                strict=True,
+            )
+        )
+    lanes["decisions"] = _decisions(library, clip)
+    return lanes
+
+
+def uneven_times(library: Library, clip: ClipRow) -> tuple[float, ...] | None:
+    """Return the seconds of a clip's frames when they are not evenly spaced, else None."""
+    entry, base = loaders.entry(library, clip.clip_id, "ingest"), str(clip.facts.get("time_base") or "")
+    if entry is None or "/" not in base or not entry.path("pts.npy").is_file():
+        return None
+    pts = loaders.entry_array(entry, "pts.npy")
+    steps = np.diff(pts)
+    if len(steps) == 0 or np.abs(steps - np.median(steps)).max() <= max(1.0, _EVEN_WITHIN * float(np.median(steps))):
+        return None
+    numerator, denominator = (int(part) for part in base.split("/"))
+    return tuple(((pts - pts[0]) * (numerator / denominator)).tolist())
+
+
+def show_facts(clip: ClipRow) -> None:
+    """Show what is known of a clip: problems first, then every plain fact, and the carried fields."""
+    problems = problem_table(clip)
+    if not problems.empty:
+        st.subheader("Problems", anchor=False)
+        st.dataframe(problems, hide_index=True, column_config=column_config(problems))
+    with st.expander("All facts", icon=":material/info:"):
+        st.text(clip.clip_id)
+        st.dataframe(facts_table(clip.facts), hide_index=True)
+        if clip.facts.get("carried"):
+            st.caption("Carried along from the source")
+            st.json(clip.facts["carried"], expanded=1)
+
+
+def open_clip(clip_id: str, time_s: float | None = None) -> None:
+    """Open a clip in the player of the clips page; call from a button's callback."""
+    choose(clip_id)
+    st.session_state["clips_tab"] = "Play"
+    st.session_state["clips_time_s"] = time_s
+
+
+def open_button(table: pd.DataFrame, position: int | None) -> None:
+    """Show the button that opens the clip of the table's selected row."""
+    if position is None:
+        st.caption("Select a row to open its clip.")
+        return
+    clip_id = str(table.iloc[position]["clip_id"])
+    st.button("Open this clip", type="primary", on_click=open_clip, args=(clip_id,), icon=":material/play_arrow:")
+
+
+def span_label(start_s: float, stop_s: float) -> str:
+    """Return a span in words: ``0:03.00 to 0:05.13``."""
+    return f"{moment(start_s)} to {moment(stop_s)}"
+
+
+def _span(item: Mapping[str, object], label: str) -> player.TimelineSpan:
+    return float(item["start_s"]), float(item["stop_s"]), label  # type: ignore[arg-type]
+
+
+def _decisions(library: Library, clip: ClipRow) -> list[player.TimelineSpan]:
+    spans: list[player.TimelineSpan] = []
+    windows = loaders.windows(library)
+    mine = windows[windows["clip_id"] == clip.clip_id]
+    starts = dict(zip(mine["start_pts"], mine["start_s"], strict=True))
+    stops = dict(zip(mine["stop_pts"], mine["stop_s"], strict=True))
+    for decision in DecisionJournal(library.project.decisions).current().values():
+        known = decision.start_pts in starts and decision.stop_pts in stops
+        if decision.clip_sha256 == clip.facts.get("sha256") and decision.verdict is not Verdict.NONE and known:
+            spans.append((float(starts[decision.start_pts]), float(stops[decision.stop_pts]), str(decision.verdict)))
+    return spans

@@ -1,0 +1,81 @@
+"""How each column of a table is named, explained and written: one place, so that a number looks the same everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import pandas as pd
+import streamlit as st
+
+from egoclean.ui.glossary import meaning
+from egoclean.ui.tables import CLIP_VERBS
+
+_SECONDS: Final[Mapping[str, tuple[str, str]]] = {
+    "duration_s": ("length, s", "Length of the clip, seconds."),
+    "start_s": ("start, s", "Seconds from the clip's first frame."),
+    "stop_s": ("stop, s", "Seconds from the clip's first frame; this moment itself is no longer inside."),
+    "length_s": ("length, s", "From start to stop, seconds."),
+    "time_s": ("at, s", "Seconds from the clip's first frame."),
+    "peak_s": ("peak, s", "Where it is strongest, seconds from the clip's first frame."),
+    "footage_s": ("footage, s", meaning("footage")),
+    "period_s": ("period, s", meaning("period")),
+}
+_NUMBERS: Final[Mapping[str, tuple[str, str, str]]] = {
+    "score": ("score", meaning("score"), "%.4f"),
+    "score_stderr": ("± std. error", meaning("standard error"), "%.4f"),
+    "skill": ("skill", meaning("skill"), "%.3f"),
+    "change": ("change", meaning("change"), "%.4f"),
+    "anomaly": ("anomaly", meaning("anomaly"), "%.4f"),
+    "motion": ("motion", meaning("motion"), "%.4f"),
+    "blur": ("blur", meaning("blur"), "%.3f"),
+    "brightness": ("brightness", meaning("brightness"), "%.3f"),
+    "texture": ("texture", meaning("texture"), "%.4f"),
+    "gain": ("gain", meaning("gain"), "%.4g"),
+    "frame_rate": ("frames/s", "Frames a second, on average.", "%.2f"),
+    "size_mb": ("size, MB", "Bytes of the source, in millions.", "%.1f"),
+    "deviation": ("deviation", "How unlike the median cycle it is: higher = stranger.", "%.4f"),
+    "recurrence": ("recurrence", "How much of it is seen again elsewhere in the clip, 0 to 1.", "%.2f"),
+    "motion_level": ("motion", meaning("motion"), "%.4f"),
+}
+_TEXTS: Final[Mapping[str, tuple[str, str]]] = {
+    "clip": ("clip", meaning("clip")),
+    "name": ("clip", meaning("clip")),
+    "clip_id": ("id", "Name of the clip in its source; unique in the project."),
+    "reason": ("reason", "Why it is so."),
+    "rank": ("rank", meaning("rank")),
+    "window": ("window", meaning("window")),
+    "width": ("width, px", "Width of the source picture, pixels."),
+    "height": ("height, px", "Height of the source picture, pixels."),
+    "status": ("status", meaning("status")),
+    "rectified": ("rectified", meaning("rectified")),
+    "factory": ("factory", "Site the clip was recorded at."),
+    "worker": ("worker", "Person who wore the camera."),
+    "scene": ("scene", "Scene of a driving set."),
+    "camera": ("camera", "Camera channel."),
+    "licence": ("licence", "Licence of the footage."),
+    "codec": ("codec", "How the source video is compressed."),
+    "row": ("row", "Number of the window in the project's table of windows."),
+}
+
+
+def column_config(table: pd.DataFrame) -> dict[str, Any]:
+    """Return the configuration of each column of ``table``: label with unit, tooltip, digits."""
+    return {name: config for name in table.columns if (config := _column(str(name))) is not None}
+
+
+def _column(name: str) -> Any:
+    if name in CLIP_VERBS:
+        return st.column_config.TextColumn(name, help=meaning("status"), width="small")
+    if name in _SECONDS:
+        label, text = _SECONDS[name]
+        return st.column_config.NumberColumn(label, help=text, format="%.2f")
+    if name in _NUMBERS:
+        label, text, digits = _NUMBERS[name]
+        return st.column_config.NumberColumn(label, help=text, format=digits)
+    if name in _TEXTS:
+        label, text = _TEXTS[name]
+        return st.column_config.Column(label, help=text)
+    if name == "started":
+        return st.column_config.DatetimeColumn("started", format="YYYY-MM-DD HH:mm:ss", help="Universal time.")
+    return None

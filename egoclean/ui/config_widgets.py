@@ -1,0 +1,81 @@
+"""Widgets made from the configuration classes: their labels, limits, choices and help stand in config.py alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+import streamlit as st
+
+from egoclean.config import SelectConfig, build_config, value_type
+from egoclean.ui.format import footage
+
+ConfigType = TypeVar("ConfigType")
+_UNITS = {"s": "seconds", "deg": "degrees", "px": "pixels", "frames": "frames", "hz": "Hz"}
+_BUDGET_UNITS = ("share", "windows", "minutes")
+
+
+def label_of(name: str) -> str:
+    """Return a field's name as a label with its unit: ``stride_s`` becomes ``Stride, seconds``."""
+    words = name.split("_")
+    unit = _UNITS.get(words[-1]) if len(words) > 1 else None
+    text = " ".join(words[:-1] if unit else words).capitalize()
+    return f"{text}, {unit}" if unit else text
+
+
+def config_inputs(base: ConfigType, names: Sequence[str], key: str, columns: int = 1) -> ConfigType:
+    """Return ``base`` with the fields ``names`` set by widgets; a value is refused as on the command line."""
+    fields = {item.name: item for item in dataclasses.fields(base)}  # type: ignore[arg-type]
+    hints = typing.get_type_hints(type(base))
+    places = st.columns(columns)
+    values = {}
+    for position, name in enumerate(names):
+        with places[position % columns]:
+            values[name] = _field_input(fields[name], hints[name], getattr(base, name), f"{key}_{name}")
+    unchanged = {name: getattr(base, name) for name in fields if name not in names}
+    return build_config(type(base), {**unchanged, **values}, "this page")
+
+
+def budget_input(base: SelectConfig, window_count: int, total_s: float, key: str) -> str:
+    """Return a budget as text, set by a slider in per cent, windows or minutes of footage."""
+    text = next(item.metadata["help"] for item in dataclasses.fields(SelectConfig) if item.name == "budget")
+    unit = st.segmented_control(
+        "Budget in", _BUDGET_UNITS, default=_budget_unit(base.budget), required=True, key=f"{key}_unit", help=text
+    )
+    if unit == "windows":
+        most = max(2, window_count)
+        return str(st.slider("Windows to choose", 1, most, min(most, max(1, window_count // 10)), key=f"{key}_count"))
+    if unit == "minutes":
+        most_minutes = max(0.2, round(total_s / 60, 1))
+        start = max(0.1, round(most_minutes / 10, 1))
+        minutes = st.slider(
+            f"Minutes to choose, of {footage(total_s)}", 0.1, most_minutes, start, 0.1, key=f"{key}_minutes"
+        )
+        return f"{minutes:g}min"
+    stated = float(base.budget.rstrip("% ")) if base.budget.endswith("%") else 10.0
+    return f"{st.slider('Share of all windows, per cent', 0.5, 100.0, stated, 0.5, key=f'{key}_share'):g}%"
+
+
+def _budget_unit(text: str) -> str:
+    if text.endswith("%"):
+        return "share"
+    return "windows" if text.strip().isdigit() else "minutes"
+
+
+def _field_input(item: dataclasses.Field[Any], hint: Any, value: Any, key: str) -> Any:
+    kind, optional = value_type(hint)
+    about = {"key": key, "help": item.metadata["help"]}
+    label, choices = label_of(item.name), item.metadata["choices"]
+    if choices:
+        return st.selectbox(label, choices, index=choices.index(value), **about)
+    if kind is bool:
+        return st.toggle(label, value, **about)
+    if kind is str:
+        text = st.text_input(label, value or "", **about)
+        return text or None if optional else text
+    low, high = item.metadata["minimum"], item.metadata["maximum"]
+    limits = {"min_value": None if low is None else kind(low), "max_value": None if high is None else kind(high)}
+    placeholder = "no limit" if optional else None
+    return st.number_input(label, value=value, placeholder=placeholder, **limits, **about)  # type: ignore[arg-type]

@@ -1,0 +1,92 @@
+"""The manifest as it will be written: its rows, and its bytes for download."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pandas as pd
+import streamlit as st
+
+from egoclean.exporters.rows import row_to_plain
+from egoclean.library import Library, SelectionView
+from egoclean.ui import loaders
+from egoclean.ui.format import count, footage, plain, size
+from egoclean.ui.glossary import meaning
+from egoclean.ui.tables import footage_s
+from egoclean.verbs.export import export_selection, manifest_rows
+
+_TYPES: Final[Mapping[str, str]] = {
+    "jsonl": "application/jsonl",
+    "csv": "text/csv",
+    "parquet": "application/vnd.apache.parquet",
+}
+_SHOWN = ("rank", "clip_id", "start_s", "stop_s", "factory", "worker", "scene", "camera", "reason", "licence")
+_PREVIEW_ROWS = 50
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestFile:
+    """A manifest as a file: its name, its bytes, and a sentence about it."""
+
+    name: str
+    mime: str
+    data: bytes
+    note: str
+
+
+def require_selection(library: Library) -> SelectionView:
+    """Return the saved selection; stops the page when there is none."""
+    view = loaders.selection(library)
+    if view is None or view.chosen.empty:
+        st.info("Nothing has been chosen yet, so there is nothing to write.", icon=":material/info:")
+        st.page_link("pages/select.py", label="Choose windows", icon=":material/arrow_forward:")
+        st.stop()
+    return view
+
+
+def show_counts(library: Library, view: SelectionView) -> None:
+    """Show what the manifest will hold."""
+    rows, length, clips = st.columns(3)
+    rows.metric("Rows", f"{len(view.chosen):,}", help=meaning("manifest"))
+    length.metric("Footage", footage(footage_s(view.chosen)), help=meaning("footage"))
+    clips.metric("From", count(view.chosen["clip_id"].nunique(), "clip"))
+    st.caption(f"Strategy {plain(view.config.strategy)}, budget {plain(view.config.budget)}.")
+
+
+def preview(library: Library, view: SelectionView) -> pd.DataFrame:
+    """Return the first rows of the manifest as a table, columns without any value left out."""
+    rows = _plain_rows(library, selection_stamp(library), view)
+    table = pd.DataFrame(rows)
+    return table[[name for name in _SHOWN if name in table and table[name].notna().any()]]
+
+
+def first_row(library: Library, view: SelectionView) -> Mapping[str, Any]:
+    """Return the first row of the manifest in full."""
+    return _plain_rows(library, selection_stamp(library), view)[0]
+
+
+def manifest_bytes(library: Library, view: SelectionView, format_name: str) -> ManifestFile:
+    """Return the manifest's bytes: the very file that ``egoclean export`` writes."""
+    data = _manifest_bytes(library, selection_stamp(library), view, format_name)
+    name = f"manifest.{format_name}"
+    note = f"{count(len(view.chosen), 'row')}, {size(len(data))}. Also kept as {plain(library.project.exports / name)}."
+    return ManifestFile(name, _TYPES[format_name], data, note)
+
+
+def selection_stamp(library: Library) -> loaders.Stamp:
+    """Return what changes when the saved selection does."""
+    return loaders.file_stamp(library.project.selections / "latest.json")
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _plain_rows(_library: Library, stamp: loaders.Stamp, _view: SelectionView) -> list[dict[str, Any]]:
+    return [row_to_plain(row) for row in manifest_rows(_library, _view, _PREVIEW_ROWS)]
+
+
+@st.cache_resource(show_spinner="Writing the manifest…", max_entries=4)
+def _manifest_bytes(_library: Library, stamp: loaders.Stamp, _view: SelectionView, format_name: str) -> bytes:
+    path = _library.project.exports / f"manifest.{format_name}"
+    export_selection(_library, _view, path, format_name)
+    return path.read_bytes()

@@ -1,0 +1,105 @@
+"""What the map says in words: groups, labels, and the windows a loop was drawn around."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from egoclean.charts import theme
+from egoclean.library import Library
+from egoclean.ui import clip_view, loaders
+from egoclean.ui.format import count, footage, shorten
+from egoclean.ui.tables import footage_s
+
+CHOICE = "selection"
+_GROUPS = ("clip_id", "factory", "worker", "scene", "camera")
+_SHOWN = ("clip_id", "window", "start_s", "stop_s", "score", "anomaly", "status", "reason", "row")
+
+
+def colour_by(points: pd.DataFrame) -> str:
+    """Return what the points are coloured by: the selection, or a field that tells windows apart."""
+    offered = [CHOICE, *(name for name in _GROUPS if points[name].nunique() > 1)]
+    return st.segmented_control(
+        "Colour by",
+        offered,
+        default=CHOICE,
+        required=True,
+        format_func=lambda name: "clip" if name == "clip_id" else name,
+        key="map_by",
+        bind="query-params",
+    )
+
+
+def groups_of(library: Library, points: pd.DataFrame, by: str) -> tuple[list[str], dict[str, str]]:
+    """Return each point's group and the colours that some groups always have."""
+    if by != CHOICE:
+        return [shorten(str(value), 36) for value in points[by].fillna("none")], {}
+    return list(_status(library, points)), {"chosen": theme.CHOSEN, "left out": theme.SKY, "not considered": theme.GREY}
+
+
+def labels_of(points: pd.DataFrame) -> list[str]:
+    """Return what the pointer shows over each point."""
+    clips = points["clip_id"].map(lambda name: shorten(name, 60).replace("<", "&lt;"))
+    return list(clips + "<br>" + points["start_s"].map("{:.1f} s".format))
+
+
+def caption(points: pd.DataFrame) -> str:
+    """Return what the figure shows and what it cannot show."""
+    return (
+        f"{count(len(points), 'window')} in the plane of greatest spread of their embeddings. A plane keeps only "
+        "part of the distances: look here, decide on the numbers."
+    )
+
+
+def lassoed(points: pd.DataFrame, selected: Sequence[dict[str, object]]) -> pd.DataFrame:
+    """Return the windows among ``points`` that were drawn around, told by their row and not by their place."""
+    rows = {int(_first(point.get("customdata"))) for point in selected if point.get("customdata") is not None}
+    return points[points["row"].isin(rows)]
+
+
+def heading(windows: pd.DataFrame) -> str:
+    """Return how much was drawn around."""
+    clips = windows["clip_id"].nunique()
+    return f"{count(len(windows), 'window')} from {count(clips, 'clip')}, {footage(footage_s(windows))} of footage"
+
+
+def table_of(library: Library, windows: pd.DataFrame) -> pd.DataFrame:
+    """Return the windows as a table, with whether each was chosen and why."""
+    reasons = _reasons(library)
+    table = windows.assign(status=_status(library, windows), reason=windows["row"].map(reasons).fillna(""))
+    return table[[name for name in _SHOWN if name in table]].head(1000)
+
+
+def show_window(library: Library, table: pd.DataFrame, position: int | None) -> None:
+    """Play the window of the selected row, repeated."""
+    if position is None:
+        st.caption("Select a row to see its window.")
+        return
+    window = table.iloc[position]
+    clip = loaders.clip_steps(library)[str(window["clip_id"])].clip
+    span = (float(window["start_s"]), float(window["stop_s"]))
+    clip_view.show_player(library, clip, key="map_player", time_s=span[0], span=span, loop=True)
+
+
+def _status(library: Library, windows: pd.DataFrame) -> pd.Series:
+    view = loaders.selection(library)
+    status = pd.Series("not considered", index=windows.index)
+    if view is not None:
+        status[windows["row"].isin(view.left_out["row"])] = "left out"
+        status[windows["row"].isin(view.chosen["row"])] = "chosen"
+    return status
+
+
+def _reasons(library: Library) -> dict[int, str]:
+    view = loaders.selection(library)
+    if view is None:
+        return {}
+    both = pd.concat([view.left_out[["row", "reason"]], view.chosen[["row", "reason"]]])
+    return dict(zip(both["row"].astype(int), both["reason"].astype(str), strict=True))
+
+
+def _first(value: Any) -> int:
+    return int(value[0] if isinstance(value, (list, tuple)) else value)

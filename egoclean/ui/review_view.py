@@ -1,0 +1,209 @@
+"""The review queue: what to look at next and why, decisions by key, undo. The journal on disk is the only state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+
+from egoclean.library import Library
+from egoclean.store.decisions import Decision, DecisionJournal, Verdict
+from egoclean.ui import clip_view, loaders
+from egoclean.ui.columns import column_config
+from egoclean.ui.format import ago, moment
+from egoclean.ui.glossary import meaning
+
+QUEUE_LENGTH = 60
+_ROUTES = ("anomaly", "score", "change")
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewItem:
+    """A window to decide on: where it is, why it is in the queue, and the key its decision is stored under."""
+
+    clip_id: str
+    clip_sha256: str
+    start_s: float
+    stop_s: float
+    start_pts: int
+    stop_pts: int
+    time_base: str
+    why: str
+
+    @property
+    def place(self) -> tuple[str, int, int, str]:
+        """The stretch of footage that is decided on."""
+        return self.clip_sha256, self.start_pts, self.stop_pts, self.time_base
+
+
+def build_queue(library: Library, windows: pd.DataFrame) -> list[ReviewItem]:
+    """Return up to 60 windows worth a look, by the signal a person chose, no two of them overlapping."""
+    offered = [name for name in _ROUTES if windows[name].notna().any()]
+    route = st.segmented_control(
+        "Look first at the highest",
+        offered,
+        default=offered[0],
+        required=True,
+        key="review_route",
+        bind="query-params",
+        help="; ".join(f"{name}: {meaning(name)}" for name in offered),
+    )
+    shas = {clip.clip_id: str(clip.facts.get("sha256") or "") for clip in loaders.clips(library)}
+    return queue_of(windows, route, shas)
+
+
+def queue_of(
+    windows: pd.DataFrame, route: str, fingerprints: dict[str, str], length: int = QUEUE_LENGTH
+) -> list[ReviewItem]:
+    """Return at most ``length`` windows from the highest value of ``route`` down, passing over overlapping ones."""
+    ordered = windows.dropna(subset=[route]).sort_values([route, "row"], ascending=[False, True], kind="stable")
+    taken: dict[str, list[tuple[float, float]]] = {}
+    queue: list[ReviewItem] = []
+    for line in ordered.head(length * 20).to_dict("records"):
+        start, stop, clip_id = float(line["start_s"]), float(line["stop_s"]), str(line["clip_id"])
+        spans = taken.setdefault(clip_id, [])
+        if any(start < other_stop and other_start < stop for other_start, other_stop in spans):
+            continue
+        spans.append((start, stop))
+        why = f"{route} {float(line[route]):.4g}, number {len(queue) + 1} of all windows"
+        queue.append(
+            ReviewItem(
+                clip_id,
+                fingerprints[clip_id],
+                start,
+                stop,
+                int(line["start_pts"]),
+                int(line["stop_pts"]),
+                str(line["time_base"]),
+                why,
+            )
+        )
+        if len(queue) == length:
+            break
+    return queue
+
+
+def show_progress(library: Library, queue: list[ReviewItem]) -> None:
+    """Show how much of the queue is decided."""
+    decided = decided_places(library)
+    done = sum(item.place in decided for item in queue)
+    kept = sum(decided.get(item.place) is Verdict.KEEP for item in queue)
+    st.progress(
+        done / max(1, len(queue)), text=f"{done} of {len(queue)} decided · {kept} kept · {done - kept} rejected"
+    )
+
+
+def pick(queue: list[ReviewItem]) -> ReviewItem | None:
+    """Return the item to decide on: the first one without a decision that was not put off in this visit."""
+    library = loaders.open_library()
+    decided, put_off = decided_places(library), st.session_state.setdefault("review_put_off", [])
+    waiting = [item for item in queue if item.place not in decided]
+    return next((item for item in waiting if item.place not in put_off), waiting[0] if waiting else None)
+
+
+def show_item(library: Library, item: ReviewItem) -> None:
+    """Play an item, repeated, with what is known around it."""
+    st.text(f"{item.clip_id}\n{clip_view.span_label(item.start_s, item.stop_s)}: {item.why}")
+    clip = loaders.clip_steps(library)[item.clip_id].clip
+    span = (item.start_s, item.stop_s)
+    clip_view.show_player(library, clip, key="review_player", time_s=span[0], span=span, loop=True)
+
+
+def show_buttons(library: Library, item: ReviewItem) -> None:
+    """Show the decisions with their keys, tags and a note."""
+    tags, note = st.columns([1, 2])
+    chosen_tags = tags.multiselect(
+        "Tags", ("grasp", "tool", "walk", "idle", "odd", "bad picture"), accept_new_options=True, key="review_tags"
+    )
+    text = note.text_input("Note", key="review_note", max_chars=500)
+    keep, reject, later, undo = st.columns(4)
+    arguments = (library, item, chosen_tags, text)
+    keep.button(
+        "Keep",
+        type="primary",
+        icon=":material/check:",
+        shortcut="k",
+        width="stretch",
+        on_click=_decide,
+        args=(*arguments, Verdict.KEEP),
+    )
+    reject.button(
+        "Reject",
+        icon=":material/close:",
+        shortcut="x",
+        width="stretch",
+        on_click=_decide,
+        args=(*arguments, Verdict.REJECT),
+    )
+    later.button("Later", icon=":material/schedule:", shortcut="n", width="stretch", on_click=_put_off, args=(item,))
+    last = last_decision(library)
+    undo.button(
+        "Undo",
+        icon=":material/undo:",
+        shortcut="u",
+        width="stretch",
+        disabled=last is None,
+        on_click=_undo,
+        args=(library,),
+    )
+    st.caption(
+        "Keys: K keep · X reject · N later · U undo. In the player: space, comma and full stop for frames, ? for all."
+    )
+
+
+def show_history(library: Library) -> None:
+    """Show the newest decisions of the project, from every tab and command."""
+    table = decisions_table(library)
+    if not table.empty:
+        with st.expander(f"Decisions ({len(table):,})", icon=":material/history:"):
+            st.dataframe(table.head(200), hide_index=True, column_config=column_config(table))
+
+
+def decided_places(library: Library) -> dict[tuple[str, int, int, str], Verdict]:
+    """Return the verdict that stands for each stretch of footage."""
+    current = DecisionJournal(library.project.decisions).current()
+    return {place: item.verdict for place, item in current.items() if item.verdict is not Verdict.NONE}
+
+
+def decisions_table(library: Library) -> pd.DataFrame:
+    """Return the decisions that stand, newest first."""
+    windows = loaders.windows(library)
+    starts = dict(zip(zip(windows["clip_id"], windows["start_pts"], strict=True), windows["start_s"], strict=True))
+    names = {str(clip.facts.get("sha256")): clip.clip_id for clip in loaders.clips(library)}
+    current = sorted(DecisionJournal(library.project.decisions).current().values(), key=lambda item: -item.made_at)
+    rows = [
+        {
+            "verdict": str(item.verdict),
+            "clip_id": names.get(item.clip_sha256, "not in this project now"),
+            "at": moment(starts.get((names.get(item.clip_sha256), item.start_pts))),
+            "tags": ", ".join(item.tags),
+            "note": item.note,
+            "made": ago(item.made_at),
+        }
+        for item in current
+    ]
+    return pd.DataFrame(rows, columns=["verdict", "clip_id", "at", "tags", "note", "made"])
+
+
+def last_decision(library: Library) -> Decision | None:
+    """Return the newest decision that stands, or None."""
+    current = DecisionJournal(library.project.decisions).current().values()
+    return max(current, key=lambda item: item.made_at, default=None)
+
+
+def _decide(library: Library, item: ReviewItem, tags: list[str], note: str, verdict: Verdict) -> None:
+    DecisionJournal(library.project.decisions).append(
+        Decision(*item.place, verdict=verdict, tags=tuple(tags), note=note)
+    )
+    st.session_state["review_tags"], st.session_state["review_note"] = [], ""
+
+
+def _put_off(item: ReviewItem) -> None:
+    st.session_state["review_put_off"] = [*st.session_state["review_put_off"], item.place]
+
+
+def _undo(library: Library) -> None:
+    last = last_decision(library)
+    if last is not None:
+        DecisionJournal(library.project.decisions).undo(last.decision_id)

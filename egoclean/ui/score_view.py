@@ -1,0 +1,169 @@
+"""A signal over all windows: thresholds with what they keep, examples at the line, explanations, panels."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from egoclean import jobs
+from egoclean.charts.histogram import threshold_histogram
+from egoclean.core.explanations import rank_correlation
+from egoclean.errors import EgocleanError
+from egoclean.library import Library
+from egoclean.ui import clip_view, loaders
+from egoclean.ui.choice import chosen_row
+from egoclean.ui.columns import column_config
+from egoclean.ui.format import count, footage, share
+from egoclean.ui.glossary import TERMS, meaning
+from egoclean.ui.start import show_error
+from egoclean.ui.tables import footage_s, nearest_to, split_by_thresholds
+
+SIGNALS = ("score", "skill", "anomaly", "change", "motion_energy", "blur", "brightness", "texture")
+TRIVIAL = ("motion_energy", "blur", "brightness", "texture")
+_SHOWN = ("clip_id", "window", "start_s", "stop_s", "score", "score_stderr", "skill", "anomaly", "change")
+_EXAMPLES = 3
+_RANKED = 50
+
+
+def pick_signal(windows: pd.DataFrame) -> str:
+    """Return the signal a person looks at: one that at least one window has."""
+    offered = [name for name in SIGNALS if name in windows and windows[name].notna().any()]
+    return st.segmented_control(
+        "Signal",
+        offered,
+        default=offered[0],
+        required=True,
+        format_func=lambda name: name.replace("_", " "),
+        key="signal",
+        bind="query-params",
+        help="; ".join(f"{name}: {TERMS[name]}" for name in offered if name in TERMS),
+    )
+
+
+@st.fragment
+def show_thresholds(windows: pd.DataFrame, signal: str) -> None:
+    """Show the histogram of a signal with two thresholds, and at once what they keep, in windows and footage."""
+    values = windows[signal]
+    least, most = float(values.min()), float(values.max())
+    if not most > least:
+        st.info(f"All windows have the same {signal.replace('_', ' ')}: {least:.4g}. There is nothing to part.")
+        return
+    step = (most - least) / 200
+    key = f"thresholds_{signal}"
+    low, high = st.slider(
+        f"Keep windows with {signal.replace('_', ' ')} from … to …",
+        least, most, (least, most), step=step, format="%.4f", key=key, persist_state="session",
+        help="Drag the ends, or draw a range on the histogram.",
+    )  # fmt: skip
+    # The slider counts in steps and may stop short of the greatest value.
+    reach = most if high >= most - step else high
+    parts = split_by_thresholds(windows, signal, low, reach)
+    total_s, kept_s = footage_s(windows), footage_s(parts.kept)
+    kept, dropped, below, above = st.columns(4)
+    kept.metric(
+        "Kept",
+        count(len(parts.kept), "window"),
+        f"{footage(kept_s)}, {share(kept_s, total_s)}",
+        delta_color="off",
+        delta_arrow="off",
+        help=meaning("footage"),
+    )
+    dropped.metric(
+        "Dropped",
+        count(len(parts.dropped), "window"),
+        f"{footage(total_s - kept_s)} in none that is kept",
+        delta_color="off",
+        delta_arrow="off",
+    )
+    below.metric("Below the range", count(len(parts.below), "window"))
+    above.metric("Above the range", count(len(parts.above), "window"))
+    st.plotly_chart(
+        threshold_histogram(values, low, reach, name=signal.replace("_", " ")),
+        key=f"{key}_figure", on_select=lambda: _take_range(key, least, most), selection_mode="box",
+    )  # fmt: skip
+    if len(parts.unscored):
+        st.caption(f"{count(len(parts.unscored), 'window')} without a value count as dropped.")
+    _show_examples(windows, signal, low if low > least else reach)
+
+
+def show_explanations(windows: pd.DataFrame, signal: str) -> None:
+    """Show how far plain properties of the picture rank the windows as the signal does."""
+    there = [name for name in TRIVIAL if name in windows and windows[name].notna().any() and name != signal]
+    found = {name: rank_correlation(windows[signal].to_numpy(float), windows[name].to_numpy(float)) for name in there}
+    found = {name: value for name, value in found.items() if value == value}
+    if not found:
+        return
+    strongest = max(found, key=lambda name: abs(found[name]))
+    text = "Rank correlation with a plain property of the picture: ±1 = says the same, 0 = says something else."
+    st.subheader("Can something simpler explain it?", anchor=False, help=text)
+    for place, (name, value) in zip(st.columns(len(found)), found.items(), strict=True):
+        place.metric(name.replace("_", " "), f"{value:+.2f}", help=text)
+    if abs(found[strongest]) >= 0.7:
+        st.warning(
+            f"This signal is mostly {strongest.replace('_', ' ')} (rank correlation {found[strongest]:+.2f}): a far "
+            "simpler measure would order the windows nearly alike.",
+            icon=":material/warning:",
+        )
+
+
+def show_ranking(windows: pd.DataFrame, signal: str) -> pd.Series | None:
+    """Show the windows with the highest and lowest values; return the selected one, or the very highest."""
+    ordered = windows.dropna(subset=[signal]).sort_values(signal, ascending=False, kind="stable")
+    which = st.segmented_control("Show", ("highest", "lowest"), default="highest", required=True, key="rank_end")
+    shown = (ordered if which == "highest" else ordered.iloc[::-1]).head(_RANKED)
+    shown = shown[[name for name in dict.fromkeys(("clip_id", "window", "start_s", signal, *_SHOWN)) if name in shown]]
+    event = st.dataframe(
+        shown, hide_index=True, column_config=column_config(shown), on_select="rerun", selection_mode="single-row",
+        key=f"rank_{signal}_{which}", height=360,
+    )  # fmt: skip
+    if shown.empty:
+        return None
+    return shown.iloc[chosen_row(event) or 0]
+
+
+def show_window(library: Library, window: pd.Series) -> None:
+    """Play a window, repeated, and show what the model made of it."""
+    clip = loaders.clip_steps(library)[str(window["clip_id"])].clip
+    number, span = int(window["window"]), (float(window["start_s"]), float(window["stop_s"]))
+    st.text(f"{clip.clip_id}\nwindow {number}, {clip_view.span_label(*span)}")
+    clip_view.show_player(library, clip, key="score_player", time_s=span[0], span=span, loop=True)
+    if st.button("Open the clip", icon=":material/movie:"):
+        clip_view.open_clip(clip.clip_id)
+        st.switch_page("pages/clips.py")
+
+
+@st.fragment
+def show_panel(library: Library, window: pd.Series) -> None:
+    """Show truth, masked input and prediction of a window, drawn by the model worker when asked for."""
+    number, clip_id = int(window["window"]), str(window["clip_id"])
+    wanted = (clip_id, number)
+    if st.button("Draw it", icon=":material/compare:", help="Loads the model at the first time: some seconds."):
+        st.session_state["panel_wanted"] = wanted
+    if st.session_state.get("panel_wanted") != wanted:
+        st.caption("What the model saw and what it filled in, for the middle frame of the selected window.")
+        return
+    try:
+        with st.spinner("The model is drawing the panel…", show_time=True):
+            path = jobs.request_panel(library.project, clip_id, number)
+    except EgocleanError as error:
+        show_error(error)
+        return
+    st.image(str(path), width="stretch", alt="Truth, masked input, prediction and error of the window's middle frame")
+    st.caption(
+        "The colours of the prediction come from the true patches' mean and spread: the model predicts the rest."
+    )
+
+
+def _show_examples(windows: pd.DataFrame, signal: str, line: float) -> None:
+    near = nearest_to(windows, signal, line, _EXAMPLES)
+    with st.expander(f"Windows just below and just above {line:.4g}", icon=":material/vertical_align_center:"):
+        shown = near[[name for name in dict.fromkeys(("clip_id", "window", "start_s", signal)) if name in near]]
+        shown = shown.assign(side=near[signal].ge(line).map({True: "above", False: "below"}))
+        st.dataframe(shown, hide_index=True, column_config=column_config(shown))
+
+
+def _take_range(key: str, least: float, most: float) -> None:
+    boxes = st.session_state[f"{key}_figure"]["selection"]["box"]
+    if boxes:
+        low, high = sorted(float(item) for item in boxes[0]["x"])
+        st.session_state[key] = (min(max(least, low), most), max(min(most, high), least))

@@ -1,0 +1,106 @@
+"""Starting work from the dashboard: the demo, or footage that a person names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from egoclean import jobs
+from egoclean.config import VERB_CONFIGS
+from egoclean.errors import EgocleanError
+from egoclean.library import Library
+from egoclean.store.project import Project
+from egoclean.ui.format import plain, size
+from egoclean.ui.project import readable_roots, resolve_source
+
+
+def start(project: Project, arguments: Sequence[str]) -> None:
+    """Start a run and open its page; what cannot be started is said instead."""
+    try:
+        jobs.start_run(project, arguments)
+    except EgocleanError as error:
+        show_error(error)
+        return
+    st.switch_page("pages/overview.py")
+
+
+def demo_button(project: Project, busy: bool) -> None:
+    """Show the button that makes the demo footage and runs everything on it."""
+    st.subheader("Try it on made-up footage", anchor=False)
+    st.write(
+        "Draws a small factory and a drive with known events, then does everything with it. "
+        "About five minutes on two cores; the first clips appear after one. No account, no network."
+    )
+    if st.button("Make the demo", type="primary", icon=":material/auto_awesome:", disabled=busy):
+        start(project, [jobs.DEMO_SOURCE])
+
+
+def source_form(project: Project, busy: bool) -> None:
+    """Show the field that takes a folder, file or hub name, and its button."""
+    st.subheader("Use your own footage", anchor=False)
+    with st.form("source", border=False):
+        text = st.text_input(
+            "Folder, video, tar, .jsonl manifest, nuScenes root, or hub:OWNER/NAME",
+            placeholder="/data/egocentric-10k  ·  hub:builddotai/Egocentric-10K",
+            help="Footage is only read, never changed. Readable here: " + ", ".join(map(str, readable_roots())),
+        )
+        clips = st.number_input("Clips at most", min_value=1, value=None, placeholder="all of them")
+        sent = st.form_submit_button("Run on this footage", icon=":material/play_arrow:", disabled=busy)
+    if sent:
+        try:
+            source = resolve_source(text)
+        except EgocleanError as error:
+            show_error(error)
+            return
+        start(project, [source, *(["--clips", str(clips)] if clips else [])])
+
+
+def show_error(error: EgocleanError) -> None:
+    """Show an error as one sentence and what to do about it; names in it are shown letter by letter."""
+    st.error(f"{plain(error.message)}\n\n{plain(error.hint)}" if error.hint else plain(error.message))
+
+
+def resume_form(library: Library) -> None:
+    """Show the controls that start, resume or redo work on the project's own sources."""
+    sources = library.project.sources() or _sources_of_last_run(library)
+    if not sources:
+        st.info("This project has no source yet.")
+        st.page_link("pages/ingest.py", label="Choose footage", icon=":material/arrow_forward:")
+        return
+    until, models, button = st.columns([2, 2, 1], vertical_alignment="bottom")
+    last = until.selectbox(
+        "Run everything up to",
+        list(VERB_CONFIGS),
+        index=len(VERB_CONFIGS) - 1,
+        help="Steps that are done are not done again.",
+    )
+    chosen = models.selectbox(
+        "Models",
+        ("small", "full"),
+        index=("small", "full").index(library.project.settings().score.models),
+        help="small: come with egoclean. full: VideoMAE base (0.4 GB, CC-BY-NC-4.0) and V-JEPA 2 ViT-L (1.5 GB, MIT), "
+        "downloaded once; without a GPU they take minutes a window.",
+    )
+    if button.button("Start", type="primary", icon=":material/play_arrow:", width="stretch"):
+        start(library.project, [*sources, "--until", last, "--models", chosen])
+
+
+def show_cache_size(library: Library) -> None:
+    """Show how much room the cache takes, when asked for: counting many files takes a moment."""
+    with st.expander("Cache", icon=":material/database:"):
+        st.caption(f"Results are kept in {plain(library.cache.root)}. Deleting that folder loses time, not decisions.")
+        if st.button("Count its size"):
+            st.metric("Size of the cache", size(library.cache.size_bytes()))
+
+
+def _sources_of_last_run(library: Library) -> list[str]:
+    runs = library.runs()
+    words = list(runs[0].command) if runs else []
+    words = words[words.index("run") + 1 :] if "run" in words else []
+    taken: list[str] = []
+    for word in words:
+        if word.startswith("-"):
+            break
+        taken.append(word)
+    return taken

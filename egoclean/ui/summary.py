@@ -1,0 +1,136 @@
+"""The project in a few numbers, and what discovery had to say about its sources."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+import streamlit as st
+
+from egoclean.charts import theme
+from egoclean.charts.overview_charts import footage_bar
+from egoclean.library import Library
+from egoclean.store.catalog import StepStatus
+from egoclean.ui import loaders
+from egoclean.ui.format import count, footage, hours, plain, share
+from egoclean.ui.glossary import meaning
+from egoclean.ui.tables import CLIP_VERBS, footage_s
+
+_PARTS = {"chosen": theme.CHOSEN, "not chosen": theme.SKY, "without windows": theme.GREY, "rejected": theme.VERMILION}
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Counts and seconds of the whole project; ``window_s`` and ``chosen_s`` count overlapping windows once."""
+
+    clips: int
+    usable: int
+    rejected: int
+    failed: int
+    clip_s: float
+    rejected_s: float
+    windows: int
+    window_s: float
+    chosen: int
+    chosen_s: float
+
+
+def totals(library: Library) -> Totals:
+    """Return the totals of the project as the catalog, the table of windows and the last selection have them."""
+    items = list(loaders.clip_steps(library).values())
+    rejected = [item for item in items if _ended(item, StepStatus.REJECTED)]
+    failed = [item for item in items if _ended(item, StepStatus.FAILED)]
+    windows, view = loaders.windows(library), loaders.selection(library)
+    return Totals(
+        clips=len(items),
+        usable=len(items) - len(rejected) - len(failed),
+        rejected=len(rejected),
+        failed=len(failed),
+        clip_s=_length_s(items),
+        rejected_s=_length_s([*rejected, *failed]),
+        windows=len(windows),
+        window_s=footage_s(windows),
+        chosen=0 if view is None else len(view.chosen),
+        chosen_s=0.0 if view is None else footage_s(view.chosen),
+    )
+
+
+def show_totals(found: Totals) -> None:
+    """Show the totals as four figures with their units."""
+    clips, length, windows, chosen = st.columns(4)
+    refused = f"{found.rejected} rejected, {found.failed} failed" if found.rejected + found.failed else "all usable"
+    clips.metric("Clips", f"{found.clips:,}", refused, delta_color="off", delta_arrow="off", help=meaning("clip"))
+    length.metric(
+        "Footage",
+        hours(found.clip_s),
+        footage(found.clip_s),
+        delta_color="off",
+        delta_arrow="off",
+        help=meaning("footage"),
+    )
+    windows.metric(
+        "Windows",
+        f"{found.windows:,}",
+        f"cover {footage(found.window_s)}",
+        delta_color="off",
+        delta_arrow="off",
+        help=meaning("window"),
+    )
+    said = (
+        f"{footage(found.chosen_s)}, {share(found.chosen_s, found.clip_s)} of the footage"
+        if found.chosen
+        else "nothing chosen yet"
+    )
+    chosen.metric(
+        "Chosen windows", f"{found.chosen:,}", said, delta_color="off", delta_arrow="off", help=meaning("budget")
+    )
+
+
+def show_footage(found: Totals) -> None:
+    """Show where the footage went as one bar: chosen, not chosen, without windows, rejected."""
+    unit, seconds = ("h", 3600.0) if found.clip_s >= 7200 else ("min", 60.0)
+    usable_s = max(0.0, found.clip_s - found.rejected_s)
+    amounts = (
+        found.chosen_s,
+        max(0.0, found.window_s - found.chosen_s),
+        max(0.0, usable_s - found.window_s),
+        found.rejected_s,
+    )
+    if found.clip_s > 0:
+        parts = {name: amount / seconds for name, amount in zip(_PARTS, amounts, strict=True)}
+        st.plotly_chart(footage_bar(parts, _PARTS, unit), key="footage_bar", config={"displayModeBar": False})
+
+
+def needs_attention(table: pd.DataFrame) -> pd.Series:
+    """Return which rows of a status table hold anything but results."""
+    waiting = pd.Series(False, index=table.index)
+    for verb in CLIP_VERBS:
+        waiting |= ~table[verb].str.startswith("✓")
+    return waiting
+
+
+def show_sources(library: Library) -> None:
+    """Show the sources of the project, as text."""
+    sources = library.project.sources()
+    if sources:
+        st.caption(count(len(sources), "source"))
+        st.code("\n".join(sources), language=None)
+
+
+def show_notes(library: Library) -> None:
+    """Show what discovery had to say: files passed over, archive members refused."""
+    notes = library.catalog.notes()
+    if notes:
+        with st.expander(f"{count(len(notes), 'note')} about the sources", icon=":material/notes:"):
+            for note in notes[:100]:
+                st.caption(plain(note))
+            if len(notes) > 100:
+                st.caption(f"and {len(notes) - 100:,} more, in the log of the run.")
+
+
+def _ended(item: loaders.ClipSteps, status: StepStatus) -> bool:
+    return any(step.status is status for step in item.steps.values())
+
+
+def _length_s(items: list[loaders.ClipSteps]) -> float:
+    return sum(float(item.clip.facts.get("duration_s") or 0.0) for item in items)

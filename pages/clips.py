@@ -1,0 +1,38 @@
+"""Clips: browse, filter, play."""
+
+import streamlit as st
+
+from egoclean.ui import choice, clip_view, filters, frame, guards, loaders
+from egoclean.ui.columns import column_config
+from egoclean.ui.grid import clip_grid
+from egoclean.ui.tables import clip_table
+
+frame.title("Clips", "Browse the footage: filter, look, play frame by frame.")
+library = guards.require_clips()
+table = clip_table(loaders.clips(library))
+shown = filters.filter_clips(table)
+if shown.empty:
+    st.info("No clip passes this filter.")
+    st.stop()
+
+browse, play = st.tabs(["Browse", "Play"], key="clips_tab", on_change="rerun")
+if browse.open:
+    with browse:
+        form = st.segmented_control("Show as", ("grid", "table"), default="grid", required=True, key="clips_form")
+        if form == "grid":
+            clip_grid(library, list(shown["clip_id"]), open_clip=clip_view.open_clip)
+        else:
+            event = st.dataframe(
+                shown,
+                hide_index=True,
+                column_config=column_config(shown),
+                on_select="rerun",
+                selection_mode="single-row",
+                key="clips_table",
+            )
+            clip_view.open_button(shown, choice.chosen_row(event))
+if play.open:
+    with play:
+        clip = choice.clip_picker(library)
+        clip_view.show_player(library, clip)
+        clip_view.show_facts(clip)

@@ -1,0 +1,21 @@
+"""Score: how hard each window is to reconstruct, where to draw the line, and what the number rests on."""
+
+import streamlit as st
+
+from egoclean.ui import frame, guards, score_view
+
+frame.title("Score", "How hard each window is for the model, where to draw the line, and what the number rests on.")
+library, windows = guards.require_windows("score")
+frame.warn_if_untrained(library, "score")
+signal = score_view.pick_signal(windows)
+score_view.show_thresholds(windows, signal)
+score_view.show_explanations(windows, signal)
+st.subheader("Windows in order", anchor=False)
+ranking, look = st.columns([3, 2], gap="medium")
+with ranking:
+    window = score_view.show_ranking(windows, signal)
+if window is not None:
+    with look:
+        score_view.show_window(library, window)
+    st.subheader("Truth against prediction", anchor=False)
+    score_view.show_panel(library, window)
