@@ -19,6 +19,7 @@ from egoclean.models.cards import ModelCard, model_spec
 from egoclean.models.device import DeviceChoice
 from egoclean.models.loading import load_model
 from egoclean.models.pixels import Frames, imagenet_normalise, require_frames, unit_pixels
+from egoclean.models.rotary import install_rotary_tables
 from egoclean.models.surprise import Surprise, feature_errors, predict_features, summarise_surprise
 
 Vectors = NDArray[np.float32]
@@ -42,6 +43,7 @@ class Vjepa2Embedder:
     """A loaded V-JEPA 2; make one with :func:`load_embedder`."""
 
     def __init__(self, model: VJEPA2Model, card: ModelCard) -> None:
+        install_rotary_tables(model)
         self.card = card
         self._model = model
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from transformers import VJEPA2Model
 
 from egoclean.models.device import choose_device
 from egoclean.models.videomae import load_scorer
@@ -19,6 +20,14 @@ def scorer(cpu):
 @pytest.fixture(scope="session")
 def embedder(cpu):
     return load_embedder("small", cpu)
+
+
+@pytest.fixture(scope="session")
+def published(embedder):
+    """The published class with the embedder's weights and nothing of ours in it."""
+    model = VJEPA2Model(embedder._model.config).eval()
+    model.load_state_dict(embedder._model.state_dict())
+    return model
 
 
 @pytest.fixture

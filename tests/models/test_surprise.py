@@ -27,12 +27,12 @@ def test_the_future_leaks_nothing_into_its_prediction(embedder, make_frames):
     assert float((first - second).abs().max()) == 0.0
 
 
-def test_the_single_pass_call_does_leak(embedder, make_frames):
+def test_the_single_pass_call_does_leak(embedder, published, make_frames):
     frames = make_frames(1, 16, embedder.size_px)
     index = torch.arange(8 * 16)[None]
     with torch.inference_mode():
         first, second = (
-            embedder._model(
+            published(
                 normalised(item), context_mask=[index[:, :64]], target_mask=[index[:, 64:]]
             ).predictor_output.last_hidden_state
             for item in (frames, other_future(frames, 8))
@@ -40,28 +40,28 @@ def test_the_single_pass_call_does_leak(embedder, make_frames):
     assert float((first - second).abs().max()) > 0
 
 
-def test_prediction_equals_the_published_predictor_on_the_context(embedder, make_frames):
+def test_prediction_equals_the_published_predictor_on_the_context(embedder, published, make_frames):
     """With all frames after the context cut off, the published call sees the same context and cannot leak."""
     pixels = normalised(make_frames(1, 16, embedder.size_px))
     index = torch.arange(8 * 16)[None]
     with torch.inference_mode():
         found, context = predict_features(embedder._model, pixels, 8)
-        expected_context = embedder._model.get_vision_features(pixels[:, :8])
-        expected = embedder._model.predictor(
+        expected_context = published.get_vision_features(pixels[:, :8])
+        expected = published.predictor(
             encoder_hidden_states=expected_context, context_mask=[index[:, :64]], target_mask=[index[:, 64:]]
         ).last_hidden_state
-    assert torch.equal(context, expected_context)
-    assert torch.equal(found, expected)
+    assert torch.allclose(context, expected_context, atol=1e-4)
+    assert torch.allclose(found, expected, atol=1e-4)
 
 
-def test_surprise_against_the_slow_way(embedder, make_frames):
+def test_surprise_against_the_slow_way(embedder, published, make_frames):
     frames = make_frames(2, 16, embedder.size_px)
     embedded, surprise = embedder.embed_with_surprise(frames, context_frames=12)
     assert surprise.error_map.shape == (2, 2, 4, 4)
     assert embedded.means == pytest.approx(embedder.embed(frames).means, abs=1e-5)
     pixels = normalised(frames)
     with torch.inference_mode():
-        wanted = layer_norm(embedder._model.get_vision_features(pixels), (embedder.width,))
+        wanted = layer_norm(published.get_vision_features(pixels), (embedder.width,))
         predicted, context = predict_features(embedder._model, pixels, 12)
     last = layer_norm(context[:, -16:], (embedder.width,))
     for window in range(2):

@@ -17,10 +17,10 @@ def cosine(a, b):
 
 
 @pytest.mark.parametrize("frame_count", [64, 16])
-def test_embeddings_equal_the_published_features(embedder, make_frames, frame_count):
+def test_embeddings_equal_the_published_features(embedder, published, make_frames, frame_count):
     frames = make_frames(2, frame_count, embedder.size_px)
     with torch.inference_mode():
-        features = embedder._model.get_vision_features(pixel_values(frames)).numpy()
+        features = published.get_vision_features(pixel_values(frames)).numpy()
     result = embedder.embed(frames)
     assert result.means.shape == (2, embedder.width)
     assert result.tokens.shape == (2, frame_count // 2, embedder.width)
