@@ -1,0 +1,125 @@
+"""Figures of a selection: what it covers, who gets picked, and where it lies among all windows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import ArrayLike, NDArray
+
+from egoclean.charts import theme
+
+MOST_POINTS = 12_000
+"""Most points of a map: with their hover texts they stay under two megabytes."""
+
+_MOST_GROUPS = 40
+_DASHES = {"random": "dash", "uniform": "dot", "score": "dashdot"}
+
+
+def coverage_curve(
+    curves: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    chosen: int | None = None,
+    bands: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
+) -> go.Figure:
+    """Return coverage over budget, one line a strategy; ``random`` is dashed grey, so that it is found at once.
+
+    Parameters
+    ----------
+    curves : for each strategy the budgets (windows) and the coverage at each, in [0, 1].
+    chosen : the budget in use, drawn as a line.
+    bands : for a strategy the lowest and highest coverage over seeds, at the same budgets.
+    """
+    figure = go.Figure()
+    others = [name for name in curves if name != "random"]
+    colours = {"random": theme.GREY, **dict(zip(others, _line_colours(len(others)), strict=True))}
+    for name, (budgets, shares) in curves.items():
+        x, y = np.asarray(budgets), np.asarray(shares, dtype=np.float64)
+        if bands is not None and name in bands:
+            low, high = (np.asarray(edge, dtype=np.float64) for edge in bands[name])
+            figure.add_scatter(
+                x=np.concatenate([x, x[::-1]]),
+                y=np.concatenate([high, low[::-1]]),
+                fill="toself",
+                line={"width": 0},
+                fillcolor=colours[name],
+                opacity=0.2,
+                hoverinfo="skip",
+                showlegend=False,
+            )
+        line = {"color": colours[name], "dash": _DASHES.get(name, "solid"), "width": 2}
+        figure.add_scatter(x=x, y=y, mode="lines", name=name, line=line)
+    if chosen is not None:
+        figure.add_vline(x=chosen, line={"color": theme.VERMILION, "width": 2}, annotation_text=f"{chosen:,} windows")
+    figure.update_yaxes(tickformat=".0%", rangemode="tozero")
+    return theme.apply(figure, x_title="windows chosen", y_title="share of all windows covered")
+
+
+def who_gets_picked(groups: ArrayLike, chosen: ArrayLike, group_name: str = "group") -> go.Figure:
+    """Return two bars a group: its share of all windows and its share of the chosen ones.
+
+    ``chosen`` is a flag a row. Of more than 40 groups those with the most rows are shown.
+    """
+    labels, flags = np.asarray(groups).astype(np.str_), np.asarray(chosen, dtype=np.bool_)
+    names, numbers, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    picked = np.bincount(numbers.reshape(-1)[flags], minlength=len(names))
+    shown = np.sort(np.argsort(-counts, kind="stable")[:_MOST_GROUPS])
+    figure = go.Figure()
+    for amounts, title, colour in ((counts, "of all windows", theme.GREY), (picked, "of the chosen", theme.CHOSEN)):
+        shares = amounts / max(int(amounts.sum()), 1)
+        figure.add_bar(x=names[shown], y=shares[shown], name=title, marker_color=colour, customdata=amounts[shown])
+        figure.data[-1].hovertemplate = "%{x}: %{y:.1%} (%{customdata:,} windows)<extra>" + title + "</extra>"
+    figure.update_yaxes(tickformat=".0%")
+    return theme.apply(figure, x_title=group_name, y_title="share")
+
+
+def embedding_map(
+    places: ArrayLike, chosen: ArrayLike, ids: Sequence[str], texts: Sequence[str] | None = None
+) -> go.Figure:
+    """Return a scatter of windows on a plane, the chosen ones in front; each point carries its id in ``customdata``.
+
+    Parameters
+    ----------
+    places : shape (n, 2), such as :func:`egoclean.core.projection.plane` returns; rows with NaN are not drawn.
+    chosen : a flag a row.
+    ids : names that a lasso returns; ``texts`` : what hovering shows, such as the reason; the id when None.
+
+    Of more than 12,000 rows an evenly spaced part is drawn, of the chosen ones at most half of it; the title of the
+    figure says so.
+    """
+    points, flags = np.asarray(places, dtype=np.float64), np.asarray(chosen, dtype=np.bool_)
+    drawable = np.isfinite(points).all(axis=1)
+    front = _thinned(np.flatnonzero(drawable & flags), MOST_POINTS // 2)
+    back = _thinned(np.flatnonzero(drawable & ~flags), MOST_POINTS - len(front))
+    figure = go.Figure()
+    for rows, name, colour, size in (
+        (back, f"left out ({int((drawable & ~flags).sum()):,})", theme.DROPPED, 5),
+        (front, f"chosen ({int((drawable & flags).sum()):,})", theme.CHOSEN, 8),
+    ):
+        labels = ids if texts is None else texts
+        figure.add_scattergl(
+            x=np.round(points[rows, 0], 4).astype(np.float32),
+            y=np.round(points[rows, 1], 4).astype(np.float32),
+            mode="markers",
+            name=name,
+            customdata=[ids[row] for row in rows.tolist()],
+            text=[labels[row] for row in rows.tolist()],
+            hovertemplate="%{text}<extra></extra>",
+            marker={"color": colour, "size": size, "opacity": 0.75, "line": {"width": 0}},
+        )
+    if len(front) + len(back) < int(drawable.sum()):
+        figure.update_layout(title={"text": f"{len(front) + len(back):,} of {int(drawable.sum()):,} windows drawn"})
+    figure.update_layout(dragmode="lasso")
+    return theme.apply(figure, height_px=520, x_title="first direction", y_title="second direction")
+
+
+def _line_colours(count: int) -> list[str]:
+    colours = [colour for colour in (theme.CHOSEN, *theme.CATEGORIES) if colour != theme.GREY]
+    distinct = list(dict.fromkeys(colours))
+    return [distinct[index % len(distinct)] for index in range(count)]
+
+
+def _thinned(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    if len(rows) <= most:
+        return rows
+    return rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
