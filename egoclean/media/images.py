@@ -88,7 +88,7 @@ def square(picture: ByteArray, size_px: int, crop: str) -> ByteArray:
 def narrowed(picture: ByteArray, width_px: int) -> ByteArray:
     """Return ``picture`` scaled to ``width_px``, its aspect kept; a picture that is not wider stays as it is."""
     height, width = picture.shape[:2]
-    return picture if width <= width_px else _resized(picture, width_px, max(1, round(height * width_px / width)))
+    return picture if width <= width_px else resized(picture, width_px, max(1, round(height * width_px / width)))
 
 
 def jpeg_bytes(picture: ByteArray, quality: int = JPEG_QUALITY) -> bytes:

@@ -1,9 +1,8 @@
-"""Single pictures of a clip: a poster, and the same moment before and after rectification."""
+"""Single pictures of a clip: any moment, and the same moment before and after rectification."""
 
 from __future__ import annotations
 
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 from egoclean.config import RectifyConfig
@@ -11,14 +10,11 @@ from egoclean.core.rectification import RectificationReport
 from egoclean.errors import MediaError
 from egoclean.media.cameras import plan_cameras
 from egoclean.media.decode import decode_frames
-from egoclean.media.images import resized, write_jpeg
 from egoclean.media.opening import open_video, shown_name
 from egoclean.media.planes import ByteArray, black_luma, empty_frame, frame_planes, planes_to_rgb, turned
 from egoclean.media.probe import probe
 from egoclean.media.remap import PlaneRemapper
 from egoclean.records import Intrinsics, MediaLocation, VideoHeader
-
-POSTER_WIDTH_PX = 320
 
 
 def frame_at(location: MediaLocation, time_s: float) -> ByteArray:
@@ -62,19 +58,6 @@ def before_after(
     PlaneRemapper(plan.source, plan.target, black_luma(header))(planes, into)
     after = planes_to_rgb(frame_planes(made), full_range=header.full_range)
     return before, after, plan.report
-
-
-def write_poster(view_path: Path, poster_path: Path, duration_s: float) -> None:
-    """Write the middle frame of a view as a JPEG :data:`POSTER_WIDTH_PX` wide, complete or not at all.
-
-    Raises
-    ------
-    MediaError : as :func:`frame_at`.
-    """
-    picture = frame_at(MediaLocation(str(view_path)), duration_s / 2)
-    width = min(POSTER_WIDTH_PX, picture.shape[1])
-    height = max(1, round(picture.shape[0] * width / picture.shape[1]))
-    write_jpeg(poster_path, resized(picture, width, height))
 
 
 def decoded_at(location: MediaLocation, time_s: float) -> Any:
