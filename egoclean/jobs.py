@@ -50,7 +50,7 @@ def run_here(
     workers: int | None = None,
     run_id: str | None = None,
 ) -> int:
-    """Run the pipeline in this process, with progress on standard error and in the run's folder; return the exit status.
+    """Run the pipeline in this process, told to standard error and the run folder; return the exit status.
 
     Raises
     ------

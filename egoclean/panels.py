@@ -14,7 +14,7 @@ from typing import Any
 from egoclean.config import ScoreConfig, build_config
 from egoclean.errors import EgocleanError, UsageError
 from egoclean.library import Library
-from egoclean.records import Clip, ClipKind
+from egoclean.records import Clip, ClipKind, MediaLocation
 from egoclean.store.atomic import write_bytes
 from egoclean.store.project import open_project
 
@@ -28,8 +28,8 @@ def make_panel(library: Library, clip_id: str, number: int, frame: int | None = 
     ------
     UsageError : there is no such clip or window, or it has not been scored.
     """
-    from egoclean.media.images import encode_png
-    from egoclean.verbs.score import masks_of, shared_scorer
+    from egoclean.media.images import png_bytes
+    from egoclean.verbs.score import masks_of, panel_of, shared_scorer
     from egoclean.verbs.window_source import clip_windows, window_pictures
 
     entry = library.entry(clip_id, "score")
@@ -48,17 +48,17 @@ def make_panel(library: Library, clip_id: str, number: int, frame: int | None = 
     pictures = window_pictures(clip, video, [window], scorer.frame_count, scorer.size_px, config.crop)
     mask = masks_of(scorer.mask_shape, clip.sha256, window, config)[0]
     drawn = scorer.reconstruct(next(iter(pictures)), mask, frame)
-    write_bytes(path, encode_png(drawn.panel()))
+    write_bytes(path, png_bytes(panel_of(drawn, scorer.card)))
     return path
 
 
-def _times_and_video(library: Library, clip: Clip) -> tuple[Any, Path | None]:
+def _times_and_video(library: Library, clip: Clip) -> tuple[Any, MediaLocation | None]:
     if clip.source.kind is ClipKind.FRAMES:
         return None, None
     ingested, rectified = library.entry(clip.clip_id, "ingest"), library.entry(clip.clip_id, "rectify")
     if ingested is None or rectified is None:
         raise UsageError(f"The pictures of {clip.clip_id} are no longer in the cache.", "Run the pipeline again.")
-    return ingested.array("pts.npy"), rectified.path("view.mp4")
+    return ingested.array("pts.npy"), MediaLocation(str(rectified.path("view.mp4")))
 
 
 def main() -> None:

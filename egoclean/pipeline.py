@@ -7,7 +7,7 @@ the keys of what it reads, so that what is finished is never done again and a ki
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -172,7 +172,7 @@ def run(
             break
     write_windows_table(state.library, clips)
     refused = sum(note.severity is Severity.REJECTION for note in notes)
-    summary = RunSummary(len(clips), **state.counts, refused_inputs=refused, reasons=tuple(state.reasons))
+    summary = RunSummary(clips=len(clips), refused_inputs=refused, reasons=tuple(state.reasons), **state.counts)  # type: ignore[arg-type]
     return _choose(state, summary) if until in ("select", "export") else summary
 
 
@@ -217,7 +217,7 @@ def _stage(state: _Run, clips: list[Clip], verbs: tuple[str, ...], workers: int)
         else:
             _finish(state, job, Outcome(job.key, entry.details, entry.rejection, True, 0.0), progress)
     tasks = [Task(key, (same[0],)) for key, same in pending.items()]
-    for result in run_tasks(do_job, tasks, workers, on_progress=progress.advance):
+    for result in run_tasks(do_job, tasks, workers, on_progress=progress.advance, with_progress=True):
         for job in pending[result.key]:
             if result.value is not None:
                 _finish(state, job, result.value, progress)
@@ -332,6 +332,3 @@ def _memo(project: Project) -> Path:
 
 def _worker_count(resource: str, wanted: int | None) -> int:
     return 1 if resource == "model" else wanted or os.cpu_count() or 1
-
-
-ProgressHook = Callable[[str, int, int], None]

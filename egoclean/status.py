@@ -47,9 +47,9 @@ def status_lines(status: dict[str, Any]) -> list[str]:
         lines.append(f"{clip['clip_id'][-60:]:<60} {' '.join(f'{word:<9}' for word in words)}".rstrip())
         lines += [f"    {verb}: {step['reason']}" for verb, step in clip["verbs"].items() if step["reason"]]
     lines += [f"note: {note}" for note in status["notes"]]
-    words = Counter(step["status"] for clip in status["clips"] for step in clip["verbs"].values())
+    totals = Counter(step["status"] for clip in status["clips"] for step in clip["verbs"].values())
     lines.append(
-        f"{len(status['clips'])} clips; steps: {', '.join(f'{n} {word}' for word, n in words.items()) or 'none'}"
+        f"{len(status['clips'])} clips; steps: {', '.join(f'{n} {word}' for word, n in totals.items()) or 'none'}"
     )
     if status["last_run"]:
         lines.append(

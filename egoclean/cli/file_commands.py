@@ -26,7 +26,7 @@ _path = click.Path(path_type=Path)
 @config_options(RectifyConfig)
 @click.pass_context
 def rectify_command(
-    context: click.Context, videos: tuple[Path, ...], intrinsics_path: Path | None, out: Path, **given: Any
+    context: click.Context, /, videos: tuple[Path, ...], intrinsics_path: Path | None, out: Path, **given: Any
 ) -> None:
     """Rectify fisheye VIDEO...: a small view each, with --full the whole picture, the new camera and a report."""
     from egoclean.files.rectify import rectify_files
@@ -46,6 +46,7 @@ def rectify_command(
 @click.pass_context
 def score_command(
     context: click.Context,
+    /,
     sources: tuple[str, ...],
     out: Path | None,
     renders: Path | None,
@@ -78,7 +79,7 @@ def distribution_command(scores: Path, out: Path, bins: int) -> None:
 @config_options(EmbedConfig)
 @config_options(IngestConfig, without=_DATA_ROOT_ONLY)
 @click.pass_context
-def embed_command(context: click.Context, sources: tuple[str, ...], out: Path, **given: Any) -> None:
+def embed_command(context: click.Context, /, sources: tuple[str, ...], out: Path, **given: Any) -> None:
     """Embed every window of a frame manifest or of videos with V-JEPA 2."""
     from egoclean.files.embed import embed_files
 

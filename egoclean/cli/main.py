@@ -13,7 +13,6 @@ import click
 
 from egoclean import __version__
 from egoclean.errors import EgocleanError
-from egoclean.secrets_filter import hide_secrets
 
 _COMMANDS = {
     "demo": "egoclean.cli.project_commands",
@@ -60,7 +59,6 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; a user's mistake ends in one sentence and an exit status, never in a traceback."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    hide_secrets(logging.getLogger())
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         status = cli.main(standalone_mode=False)

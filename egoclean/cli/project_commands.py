@@ -55,7 +55,7 @@ def demo_command(out: Path, size: str, seed: int) -> None:
 @project_option
 @config_options(IngestConfig)
 @click.pass_context
-def ingest_command(context: click.Context, sources: tuple[str, ...], project_folder: Path, **given: Any) -> None:
+def ingest_command(context: click.Context, /, sources: tuple[str, ...], project_folder: Path, **given: Any) -> None:
     """Add SOURCE... to a project and find out what is there, without decoding a frame."""
     context.exit(_run(project_folder, sources, given, ("ingest",), until="ingest"))
 
@@ -74,6 +74,7 @@ def ingest_command(context: click.Context, sources: tuple[str, ...], project_fol
 @click.pass_context
 def run_command(
     context: click.Context,
+    /,
     sources: tuple[str, ...],
     project_folder: Path,
     until: str,

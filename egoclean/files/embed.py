@@ -18,7 +18,7 @@ from egoclean.verbs.window_source import window_frame_count, window_pictures
 
 
 def embed_files(sources: Sequence[str], out: Path, settings: Settings, reporter: Reporter) -> int:
-    """Write ``NAME_emb.npy``, ``NAME_temb.npy``, ``NAME_ts.npy`` and ``NAME_embed.json`` a clip; return the exit status."""
+    """Write ``NAME_{emb,temb,ts}.npy`` and ``NAME_embed.json`` for each clip; return the exit status."""
     clips, refused = read_clips(sources, settings, settings.embed, reporter)
     embedder = shared_embedder(settings.embed.models, settings.embed.device)
     total = sum(len(item.found.windows) for item in clips)

@@ -16,7 +16,7 @@ from egoclean.records import ClipKind, Window
 from egoclean.report import Reporter
 from egoclean.store.atomic import write_json, write_text
 from egoclean.store.project import Settings
-from egoclean.verbs.score import masks_of, score_batch, shared_scorer
+from egoclean.verbs.score import masks_of, panel_of, score_batch, shared_scorer
 from egoclean.verbs.window_source import window_pictures
 
 
@@ -141,14 +141,13 @@ def _render(
     overlay: bool,
 ) -> None:
     from egoclean.media.images import write_png
-    from egoclean.media.panel import panel_picture
 
     mask = masks_of(scorer.mask_shape, item.clip.sha256, window, settings.score)[0]
     drawn = scorer.reconstruct(frames, mask)
     truth = drawn.masked_input if overlay else drawn.truth
     write_png(renders / f"{step:06d}_gt.png", truth)
     write_png(renders / f"{step:06d}_pred.png", drawn.prediction)
-    write_png(renders / f"{step:06d}_panel.png", panel_picture(drawn.pictures(), scorer.card.label))
+    write_png(renders / f"{step:06d}_panel.png", panel_of(drawn, scorer.card))
 
 
 def _plain(value: Any) -> float | None:

@@ -34,9 +34,9 @@ def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None
 
 
 def _video_view(job: Job, folder: Path, progress: ProgressCallback | None) -> Made:
-    from egoclean.media.images import write_jpeg
+    from egoclean.media.images import narrowed, write_jpeg
     from egoclean.media.rectify import rectify_video
-    from egoclean.media.stills import before_after
+    from egoclean.media.sample import before_after
 
     location = job.clip.source.location
     if location is None:
@@ -46,10 +46,10 @@ def _video_view(job: Job, folder: Path, progress: ProgressCallback | None) -> Ma
     if result.full_path is not None:
         result.full_path.rename(folder / "rectified.mp4")
     middle_s = float((result.pts[len(result.pts) // 2] - result.pts[0]) * result.header.time_base)
-    before, after = before_after(location, job.clip.source.intrinsics, job.config, middle_s)
-    write_jpeg(folder / "before.jpg", _narrowed(before, STILL_WIDTH_PX))
-    write_jpeg(folder / "after.jpg", _narrowed(after, STILL_WIDTH_PX))
-    write_jpeg(folder / "poster.jpg", _narrowed(after, POSTER_WIDTH_PX))
+    before, after, _ = before_after(location, job.clip.source.intrinsics, job.config, middle_s)
+    write_jpeg(folder / "before.jpg", narrowed(before, STILL_WIDTH_PX))
+    write_jpeg(folder / "after.jpg", narrowed(after, STILL_WIDTH_PX))
+    write_jpeg(folder / "poster.jpg", narrowed(after, POSTER_WIDTH_PX))
     write_json(folder / "rectification.json", result.report)
     if result.intrinsics is not None:
         write_json(folder / "intrinsics.json", result.intrinsics)
@@ -64,12 +64,12 @@ def _video_view(job: Job, folder: Path, progress: ProgressCallback | None) -> Ma
 
 
 def _frames_view(job: Job, folder: Path, progress: ProgressCallback | None) -> Made:
-    from egoclean.media.images import read_image, write_image_view, write_jpeg
+    from egoclean.media.images import narrowed, read_image, write_image_view, write_jpeg
 
     records = job.clip.source.frame_records
     paths = [path for record in records for path in record.frame_paths]
     write_image_view(paths, folder / "view.mp4", job.config, rate=_playing_rate(job.clip), progress=progress)
-    write_jpeg(folder / "poster.jpg", _narrowed(read_image(paths[len(paths) // 2]), POSTER_WIDTH_PX))
+    write_jpeg(folder / "poster.jpg", narrowed(read_image(paths[len(paths) // 2]), POSTER_WIDTH_PX))
     report = {"rectified": False, "reason": "Frame manifests are used as they are."}
     write_json(folder / "rectification.json", report)
     return Made(
@@ -82,11 +82,3 @@ def _playing_rate(clip: Clip) -> Fraction:
     steps = np.concatenate(times) if times else np.empty(0)
     median_s = float(np.median(steps)) if len(steps) else 0.0
     return Fraction(1 / median_s).limit_denominator(1000) if median_s > 0 else UNTIMED_RATE
-
-
-def _narrowed(
-    picture: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], width_px: int
-) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
-    from egoclean.media.images import narrowed
-
-    return narrowed(picture, width_px)

@@ -70,6 +70,20 @@ def masks_of(grid: TokenGrid, fingerprint: str, window: Window, config: ScoreCon
     return window_masks(config.mask, grid, config.masks, identity)
 
 
+def panel_of(drawn: Any, card: Any) -> Any:
+    """Return the panel of a reconstruction as one RGB picture: captions say where its colours come from."""
+    from egoclean.media.panel import panel_picture
+
+    pictures = [
+        (f"truth, frame {drawn.frame}", drawn.truth),
+        ("what the model saw", drawn.masked_input),
+        ("predicted, colour from truth", drawn.prediction),
+        ("predicted, colour from visible", drawn.prediction_unaided),
+        (f"error, mse {drawn.mse:.3f}", drawn.error_map),
+    ]
+    return panel_picture(pictures, card.label.replace("\u00b7", "|"))
+
+
 @functools.cache
 def shared_scorer(models: str, device: str) -> Any:
     """Return the scorer of this process, loaded once."""

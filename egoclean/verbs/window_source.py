@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from egoclean.config import WindowConfig
 from egoclean.core.windows import RECORD_TIME_BASE, frames_of_window, record_windows, window_grid
-from egoclean.records import Clip, ClipKind, DroppedWindow, Window
+from egoclean.records import Clip, ClipKind, DroppedWindow, MediaLocation, Window
 from egoclean.store.cache import Cache
 from egoclean.verbs.job import Job
 
@@ -71,13 +70,15 @@ def job_windows(job: Job, cache: Cache) -> ClipWindows:
     return clip_windows(job.clip, pts, job.config)
 
 
-def job_video(job: Job, cache: Cache) -> Path | None:
+def job_video(job: Job, cache: Cache) -> MediaLocation | None:
     """Return the video a job reads its pictures from: what the browser plays is what is scored; None for images."""
-    return job.input_entry(cache, "rectify").path("view.mp4") if job.clip.source.kind is ClipKind.VIDEO else None
+    if job.clip.source.kind is ClipKind.FRAMES:
+        return None
+    return MediaLocation(str(job.input_entry(cache, "rectify").path("view.mp4")))
 
 
 def window_pictures(
-    clip: Clip, video: Path | None, windows: Sequence[Window], count: int, size_px: int, crop: str
+    clip: Clip, video: MediaLocation | None, windows: Sequence[Window], count: int, size_px: int, crop: str
 ) -> Iterator[Pictures]:
     """Yield ``count`` square pictures for each window, uint8 ``(count, size_px, size_px, 3)`` RGB, in order.
 
