@@ -110,7 +110,7 @@ def prepare(
         positions = np.flatnonzero(space_of == number)
         width = _filled_columns(data.embeddings, order[positions]) if len(names) > 1 else data.embeddings.shape[1]
         narrow = data.embeddings[:, :width]
-        embedded[positions] = _finite(narrow, order[positions])
+        embedded[positions] = _finite(narrow, order[positions]) if width else False
         graph = build_graph(_Reordered(narrow, order[positions]), neighbours, progress=progress) if with_graph else None
         spaces.append(Space(positions, width, graph))
     return _assembled(order, space_of, embedded, tuple(spaces))
