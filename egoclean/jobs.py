@@ -14,6 +14,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 from egoclean.cli.terminal import TerminalReporter
 from egoclean.errors import EgocleanError, UsageError
@@ -202,13 +203,13 @@ def request_panel(project: Project, clip_id: str, window: int, frame: int | None
 def _demo_folder(project: Project, source: str, reporter: Reporter) -> str:
     if not source.startswith(DEMO_SOURCE):
         return source
-    from egoclean.demo.write import build_demo
+    from egoclean.demo.write import Size, build_demo
 
     size = source.removeprefix(DEMO_SOURCE) or "full"
     if size not in ("full", "tiny"):
         raise UsageError(f"The demo comes as demo: and demo:tiny, found {source!r}.")
     folder = project.cache_root() / "demo" / size / "demo"
-    build_demo(folder, size, 0, progress=lambda done, total: reporter.stage("demo", done, total, "files"))
+    build_demo(folder, cast(Size, size), 0, progress=lambda done, total: reporter.stage("demo", done, total, "files"))
     return str(folder)
 
 

@@ -290,7 +290,7 @@ def _finish(state: _Run, job: Job, outcome: Outcome, progress: _StageProgress) -
     _record(state, job, StepStatus.DONE, str(outcome.details.get("reason", "")), outcome)
 
 
-def _fail(state: _Run, job: Job, result: TaskResult[Any], progress: _StageProgress) -> None:
+def _fail(state: _Run, job: Job, result: TaskResult, progress: _StageProgress) -> None:
     progress.end(job.key.key)
     reason = result.error.message if result.error else "unknown failure"
     _end(state, job.clip.clip_id, job.key.verb, job.key.key, StepStatus.FAILED, reason, 0.0)
@@ -321,7 +321,7 @@ def _with_facts(state: _Run, clip: Clip) -> Clip:
     return replace(clip, header=facts.header, problems=(*clip.problems, *facts.problems))
 
 
-def _failed_clip(source: SourceClip, result: TaskResult[Any]) -> Clip:
+def _failed_clip(source: SourceClip, result: TaskResult) -> Clip:
     message = result.error.message if result.error else "unknown failure"
     return Clip(source, "", None, (*source.problems, Problem("crashed", message, Severity.REJECTION)))
 

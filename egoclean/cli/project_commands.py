@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import click
 
@@ -43,10 +43,12 @@ project_option = click.option(
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the world.")
 def demo_command(out: Path, size: str, seed: int) -> None:
     """Make synthetic footage with known truth, in the layouts of real footage."""
-    from egoclean.demo.write import build_demo
+    from egoclean.demo.write import Size, build_demo
 
     with TerminalReporter() as reporter:
-        build_demo(out, size, seed, progress=lambda done, total: reporter.stage("demo", done, total, "files"))
+        build_demo(
+            out, cast(Size, size), seed, progress=lambda done, total: reporter.stage("demo", done, total, "files")
+        )
     click.echo(str(out))
 
 

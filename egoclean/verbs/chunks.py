@@ -47,7 +47,7 @@ def windows_in_chunks(
                 progress(starts[number] + offset + len(some), len(windows))
         chunk = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         with atomic_path(_chunk_path(folder, number)) as temporary, temporary.open("wb") as stream:
-            np.savez(stream, **chunk)
+            np.savez(stream, **chunk)  # type: ignore[arg-type]  # the stub takes names for its flags
         chunks.append(chunk)
     return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]} if chunks else {}
 

@@ -119,7 +119,8 @@ def _own_seconds(windows: pd.DataFrame) -> NDArray[np.float64]:
     """Return the seconds each window adds to the footage: up to the next window's start, at most its own length."""
     length = (windows["stop_s"] - windows["start_s"]).to_numpy(dtype=np.float64)
     step = windows.groupby("clip_id", sort=False)["start_s"].shift(-1).to_numpy(dtype=np.float64) - windows["start_s"]
-    return np.fmin(length, step.to_numpy(dtype=np.float64))
+    seconds: NDArray[np.float64] = np.fmin(length, step.to_numpy(dtype=np.float64))
+    return seconds
 
 
 def _labels(windows: pd.DataFrame, group: str) -> NDArray[np.str_]:
@@ -151,7 +152,8 @@ def _structure_flags(library: Library, windows: pd.DataFrame) -> dict[str, Any]:
 
 
 def _inside(times: NDArray[np.float64], span: Mapping[str, Any]) -> NDArray[np.bool_]:
-    return (times >= span["start_s"]) & (times < span["stop_s"])
+    inside: NDArray[np.bool_] = (times >= span["start_s"]) & (times < span["stop_s"])
+    return inside
 
 
 def _decided(library: Library, windows: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -72,7 +72,7 @@ def write_structure(
 
 def _write_nothing_found(folder: Path) -> dict[str, Any]:
     """Write the structure of a clip without windows: defined, and empty."""
-    plain = {"period_s": None, **{name: [] for name in _LISTS}, "reason": "no windows"}
+    plain: dict[str, Any] = {"period_s": None, **{name: [] for name in _LISTS}, "reason": "no windows"}
     write_text(folder / "structure.json", json.dumps(plain, indent=1) + "\n")
     save_array(folder / "similarity.npy", np.zeros((0, 0), dtype=np.float16))
     return {"period_s": None, **dict.fromkeys(_LISTS, 0), "reason": "no windows"}
