@@ -60,12 +60,7 @@ class VideoWriter:
         rate = average_rate or Fraction(30)
         self._keyframe_s = options.keyframe_s - 1 / (2 * rate)
         self._last_key_pts: int | None = None
-        self._container = av.open(
-            str(path),
-            "w",
-            format="mp4",
-            options={"movflags": "+faststart", "video_track_timescale": str(time_base.denominator)},
-        )
+        self._container = _new_mp4(path, time_base.denominator)
         stream: Any = self._container.add_stream("libx264", rate=rate)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.time_base = self._file_base
@@ -124,15 +119,27 @@ class VideoWriter:
 
 def join_videos(parts: Sequence[Path], path: Path) -> None:
     """Write the packets of ``parts``, made with one set of options and in order of time, as one MP4."""
-    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as target:
+    opened: Any
+    with av.open(str(parts[0])) as opened:
+        timescale = opened.streams.video[0].time_base.denominator
+    with _new_mp4(path, timescale) as target:
         stream: Any = None
         for part in parts:
             with av.open(str(part)) as source:
                 if stream is None:
-                    first = source.streams.video[0]
-                    stream = target.add_stream_from_template(first)
-                    stream.time_base = first.time_base
+                    stream = target.add_stream_from_template(source.streams.video[0])
+                    stream.time_base = Fraction(1, timescale)
                 for packet in source.demux(video=0):
                     if packet.size:
                         packet.stream = stream
                         target.mux(packet)
+
+
+def _new_mp4(path: Path, timescale: int) -> Any:
+    """Open an MP4 to write; the movie has its track's own timescale because a late start is rounded to the former."""
+    options = {
+        "movflags": "+faststart",
+        "video_track_timescale": str(timescale),
+        "movie_timescale": str(timescale),
+    }
+    return av.open(str(path), "w", format="mp4", options=options)
