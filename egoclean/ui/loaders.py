@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from egoclean.core.projection import principal_plane
+from egoclean.core.projection import plane
 from egoclean.library import Library, SelectionView
 from egoclean.store.cache import Entry
 from egoclean.store.catalog import ClipRow, StepRow
@@ -175,5 +175,5 @@ def _embedding_map(_library: Library, root: str, stamp: Stamp) -> pd.DataFrame:
     space = table["space"].value_counts().idxmax()
     shown = table[table["space"] == space]
     shown = shown.iloc[:: max(1, -(-len(shown) // _MAP_ROWS))].reset_index(drop=True)
-    plane = principal_plane(_library.embeddings(shown))
-    return shown.assign(x=plane[:, 0], y=plane[:, 1]).dropna(subset=["x", "y"])
+    places = plane(_library.embeddings(shown))
+    return shown.assign(x=places[:, 0], y=places[:, 1]).dropna(subset=["x", "y"])

@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from egoclean import jobs
-from egoclean.charts.histogram import threshold_histogram
+from egoclean.charts.score_charts import score_histogram
 from egoclean.core.explanations import rank_correlation
 from egoclean.errors import EgocleanError
 from egoclean.library import Library
@@ -77,8 +77,13 @@ def show_thresholds(windows: pd.DataFrame, signal: str) -> None:
     )
     below.metric("Below the range", count(len(parts.below), "window"))
     above.metric("Above the range", count(len(parts.above), "window"))
+    # A line at the very end of the values would say that something is dropped there.
+    histogram = score_histogram(
+        values, low if low > least else None, reach if reach < most else None, signal.replace("_", " ")
+    )
+    histogram.update_layout(dragmode="select", selectdirection="h")
     st.plotly_chart(
-        threshold_histogram(values, low, reach, name=signal.replace("_", " ")),
+        histogram,
         key=f"{key}_figure", on_select=lambda: _take_range(key, least, most), selection_mode="box",
     )  # fmt: skip
     if len(parts.unscored):

@@ -7,8 +7,7 @@ import dataclasses
 import pandas as pd
 import streamlit as st
 
-from egoclean.charts import theme
-from egoclean.charts.overview_charts import grouped_shares
+from egoclean.charts.selection_charts import who_gets_picked
 from egoclean.config import SelectConfig, build_config
 from egoclean.library import Library, SelectionView
 from egoclean.ui import clip_view, config_widgets, loaders
@@ -92,12 +91,9 @@ def show_groups(windows: pd.DataFrame, view: SelectionView) -> None:
         key="select_by",
         format_func=lambda name: name.replace("_id", ""),
     )
-    groups = windows[by].fillna("none").astype(str)
-    everything = groups.value_counts(normalize=True).sort_index()
-    picked = groups[windows["row"].isin(view.chosen["row"])].value_counts(normalize=True)
-    shares = {"all windows": list(everything), "chosen": list(picked.reindex(everything.index).fillna(0.0))}
-    colours = {"all windows": theme.GREY, "chosen": theme.CHOSEN}
-    st.plotly_chart(grouped_shares(list(everything.index), shares, colours), key="select_groups")
+    picked = windows["row"].isin(view.chosen["row"])
+    figure = who_gets_picked(windows[by].fillna("none"), picked, by.replace("_id", ""))
+    st.plotly_chart(figure, key="select_groups")
 
 
 def show_tables(library: Library, view: SelectionView) -> None:
