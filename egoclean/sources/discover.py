@@ -7,7 +7,6 @@ A source is a folder, a video file, a tar archive, a frame manifest (``.jsonl``)
 from __future__ import annotations
 
 import dataclasses
-import fnmatch
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -15,10 +14,9 @@ from pathlib import Path
 from egoclean.config import IngestConfig
 from egoclean.errors import SourceError
 from egoclean.records import Severity, SourceClip
-from egoclean.sources.discovery import VIDEO_SUFFIXES, Discovery, require_unique
+from egoclean.sources.discovery import VIDEO_SUFFIXES, Discovery, is_clip_wanted, require_unique
 from egoclean.sources.folder import folder_clips, tar_clips, video_clips
 from egoclean.sources.frames import read_manifest_clips
-from egoclean.sources.layout import is_wanted
 
 HUB_PREFIX = "hub:"
 
@@ -50,15 +48,6 @@ def discover(
         noticed = " ".join(problem.message for problem in found.notes)
         raise SourceError(f"{source} holds no clip{_filters(settings)}. {noticed}".strip(), f"A source is {_KINDS}.")
     return Discovery(kept, found.notes)
-
-
-def is_clip_wanted(clip: SourceClip, config: IngestConfig) -> bool:
-    """Whether a clip passes the filters for factory, worker and id."""
-    return (
-        is_wanted(clip.factory, config.factory)
-        and is_wanted(clip.worker, config.worker)
-        and (config.match is None or fnmatch.fnmatchcase(clip.clip_id, config.match))
-    )
 
 
 def _local(source: str, config: IngestConfig) -> Discovery:

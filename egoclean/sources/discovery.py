@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from egoclean.config import IngestConfig
 from egoclean.errors import SourceError
 from egoclean.records import Problem, Severity, SourceClip
+from egoclean.sources.layout import is_wanted
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v"})
 """Endings, in lower case, that make a file a video."""
@@ -66,3 +69,12 @@ def require_unique(clips: Iterable[SourceClip], source: str) -> None:
                 f"{source}: two clips would both be called {clip.clip_id!r}: {other.source_uri} and {clip.source_uri}.",
                 "Rename one of them, or name the two folders as separate sources.",
             )
+
+
+def is_clip_wanted(clip: SourceClip, config: IngestConfig) -> bool:
+    """Whether a clip passes the filters for factory, worker and id."""
+    return (
+        is_wanted(clip.factory, config.factory)
+        and is_wanted(clip.worker, config.worker)
+        and (config.match is None or fnmatch.fnmatchcase(clip.clip_id, config.match))
+    )

@@ -25,7 +25,7 @@ MEMBER_LIMIT = 200_000
 HEADER_READ_LIMIT_BYTES = 1 << 20
 """Most bytes that one header of an archive may make us read."""
 
-SIDECAR_LIMIT_BYTES = 1 << 20
+SIDECAR_LIMIT_BYTES = 1 << 16
 """Largest JSON file that is carried along with a video."""
 
 _BLOCK_BYTES = tarfile.BLOCKSIZE
