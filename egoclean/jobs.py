@@ -203,7 +203,8 @@ def request_panel(project: Project, clip_id: str, window: int, frame: int | None
 def _demo_folder(project: Project, source: str, reporter: Reporter) -> str:
     if not source.startswith(DEMO_SOURCE):
         return source
-    from egoclean.demo.write import Size, build_demo
+    from egoclean.demo.world import Size
+    from egoclean.demo.write import build_demo
 
     size = source.removeprefix(DEMO_SOURCE) or "full"
     if size not in ("full", "tiny"):

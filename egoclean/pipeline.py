@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,12 @@ from egoclean.report import Reporter, SilentReporter
 from egoclean.store.cache import Cache
 from egoclean.store.catalog import StepRow, StepStatus
 from egoclean.store.keys import EntryKey
-from egoclean.store.memo import FingerprintMemo
 from egoclean.store.project import Project, Settings
 from egoclean.tables import clip_row, write_windows_table
 from egoclean.verbs import embed, ingest, rectify, score, select, structure
 from egoclean.verbs.export import export_selection
 from egoclean.verbs.job import Job, Outcome, do_job
+from egoclean.verbs.remote import RAW_FOLDER
 
 CLIP_VERBS: Mapping[str, Any] = {
     "ingest": ingest,
@@ -127,9 +128,8 @@ def plan(project: Project, settings: Settings, sources: Sequence[str]) -> list[P
     """Return every clip and verb with the key of its result and whether it is in the cache; nothing is made."""
     clips, _ = discover_clips(sources, settings)
     cache = Cache(project.cache_root())
-    memo = _memo(project)
     steps = []
-    for clip in (ingest.fingerprinted(source, memo) for source in clips):
+    for clip in (ingest.fingerprinted(source, cache.root, settings.ingest) for source in clips):
         keys: dict[str, str] = {}
         for verb, module in CLIP_VERBS.items():
             key = module.key(clip, keys, getattr(settings, verb))
@@ -164,6 +164,8 @@ def run(
     state.library.catalog.replace_clips([clip_row(clip) for clip in clips], [note.message for note in notes])
     for verbs, resource in _STAGES:
         clips = _stage(state, clips, verbs, _worker_count(resource, workers))
+        if "rectify" in verbs and not settings.ingest.keep_raw:
+            _discard_fetched(state, clips)
         if "rectify" in verbs or "ingest" in verbs:
             state.library.catalog.replace_clips(
                 [clip_row(clip, state.library) for clip in clips], [note.message for note in notes]
@@ -188,15 +190,13 @@ def _choose(state: _Run, summary: RunSummary) -> RunSummary:
 
 
 def _fingerprint(state: _Run, sources: Sequence[SourceClip], workers: int | None) -> list[Clip]:
-    memo = _memo(state.project)
-    FingerprintMemo(memo)
-    tasks = [Task(source.clip_id, (source, memo)) for source in sources]
+    root = state.library.cache.root
     found: dict[str, Clip] = {}
-    state.reporter.stage("fingerprint", 0, len(tasks), "clips")
-    for result in run_tasks(ingest.fingerprinted, tasks, _worker_count("cores", workers)):
-        source = next(item for item in sources if item.clip_id == result.key)
-        found[result.key] = result.value or _failed_clip(source, result)
-        state.reporter.stage("fingerprint", len(found), len(tasks), "clips")
+    state.reporter.stage("fingerprint", 0, len(sources), "clips")
+    with ThreadPoolExecutor(_worker_count("cores", workers)) as threads:
+        for clip in threads.map(lambda source: ingest.fingerprinted(source, root, state.settings.ingest), sources):
+            found[clip.clip_id] = clip
+            state.reporter.stage("fingerprint", len(found), len(sources), "clips")
     clips = [found[source.clip_id] for source in sources]
     for clip in clips:
         problem = next((item for item in clip.problems if item.severity is Severity.REJECTION), None)
@@ -321,13 +321,13 @@ def _with_facts(state: _Run, clip: Clip) -> Clip:
     return replace(clip, header=facts.header, problems=(*clip.problems, *facts.problems))
 
 
-def _failed_clip(source: SourceClip, result: TaskResult) -> Clip:
-    message = result.error.message if result.error else "unknown failure"
-    return Clip(source, "", None, (*source.problems, Problem("crashed", message, Severity.REJECTION)))
+def _discard_fetched(state: _Run, clips: Sequence[Clip]) -> None:
+    """Delete what was fetched from the hub for clips whose view was made and verified."""
+    remote = [clip.source for clip in clips if clip.source.remote and state.library.entry(clip.clip_id, "rectify")]
+    if remote:
+        from egoclean.sources.hub_fetch import discard_fetched
 
-
-def _memo(project: Project) -> Path:
-    return project.cache_root() / "fingerprints.sqlite"
+        discard_fetched(remote, state.library.cache.root / RAW_FOLDER)
 
 
 def _worker_count(resource: str, wanted: int | None) -> int:

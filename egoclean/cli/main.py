@@ -13,6 +13,7 @@ import click
 
 from egoclean import __version__
 from egoclean.errors import EgocleanError
+from egoclean.sources.secrets import install_redaction
 
 _COMMANDS = {
     "demo": "egoclean.cli.project_commands",
@@ -59,6 +60,7 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; a user's mistake ends in one sentence and an exit status, never in a traceback."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    install_redaction()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         status = cli.main(standalone_mode=False)

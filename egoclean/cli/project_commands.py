@@ -43,7 +43,8 @@ project_option = click.option(
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the world.")
 def demo_command(out: Path, size: str, seed: int) -> None:
     """Make synthetic footage with known truth, in the layouts of real footage."""
-    from egoclean.demo.write import Size, build_demo
+    from egoclean.demo.world import Size
+    from egoclean.demo.write import build_demo
 
     with TerminalReporter() as reporter:
         build_demo(

@@ -27,30 +27,47 @@ from egoclean.store.cache import Cache, save_array
 from egoclean.store.keys import EntryKey, entry_key
 from egoclean.store.memo import FingerprintMemo
 from egoclean.verbs.job import Job, Made, ProgressCallback
+from egoclean.verbs.remote import fetched, remember, remembered
+
+MEMO_FILE = "fingerprints.sqlite"
 
 
-def fingerprinted(source: SourceClip, memo_file: Path | None = None) -> Clip:
+def fingerprinted(source: SourceClip, cache_root: Path | None = None, config: IngestConfig | None = None) -> Clip:
     """Return the clip with the SHA-256 of its bytes and its calibration; a clip that cannot be read is rejected.
 
-    Runs in a worker process; ``memo_file`` remembers fingerprints of files that have not changed.
+    Fingerprints of files that have not changed are remembered below ``cache_root``; clips of the hub are fetched into
+    it unless their fingerprint is known.
     """
-    from egoclean.sources.fingerprint import fingerprint_clip
-
     problems = list(source.problems)
+    try:
+        source, sha256 = _known_bytes(source, cache_root, config)
+    except (EgocleanError, OSError) as error:
+        problems.append(Problem("unreadable", str(error), Severity.REJECTION))
+        sha256 = ""
     try:
         intrinsics = _calibration(source)
     except (IntrinsicsError, OSError) as error:
         problems.append(Problem("bad_intrinsics", str(error), Severity.REJECTION))
         intrinsics = None
-    try:
-        sha256 = fingerprint_clip(source, FingerprintMemo(memo_file) if memo_file else None)
-    except (EgocleanError, OSError) as error:
-        problems.append(Problem("unreadable", str(error), Severity.REJECTION))
-        sha256 = ""
     if source.expected_sha256 and sha256 and sha256 != source.expected_sha256:
         message = f"{source.clip_id} has SHA-256 {sha256[:12]}, its source promises {source.expected_sha256[:12]}."
         problems.append(Problem("checksum_mismatch", message + " Fetch it again.", Severity.REJECTION))
     return Clip(dataclasses.replace(source, intrinsics=intrinsics), sha256, None, tuple(problems))
+
+
+def _known_bytes(source: SourceClip, cache_root: Path | None, config: IngestConfig | None) -> tuple[SourceClip, str]:
+    from egoclean.sources.fingerprint import fingerprint_clip
+
+    if cache_root is None:
+        return source, fingerprint_clip(source, None)
+    memo = FingerprintMemo(cache_root / MEMO_FILE)
+    known = remembered(source, memo)
+    if known is not None:
+        return known
+    source = fetched(source, cache_root, config)
+    sha256 = fingerprint_clip(source, memo)
+    remember(source, sha256, memo)
+    return source, sha256
 
 
 def key(clip: Clip, inputs: Mapping[str, str], config: IngestConfig) -> EntryKey:
@@ -63,7 +80,7 @@ def key(clip: Clip, inputs: Mapping[str, str], config: IngestConfig) -> EntryKey
 
 def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None) -> Made:
     """Write ``pts.npy`` for a video; find out the header facts, or the size of the pictures of a frame manifest."""
-    source = job.clip.source
+    source = fetched(job.clip.source, cache.root)
     if source.kind is ClipKind.FRAMES:
         return Made(_frame_facts(source, progress))
     from egoclean.media.probe import probe

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 
 from egoclean.config import RectifyConfig
-from egoclean.records import Clip, ClipKind, to_plain
+from egoclean.records import Clip, ClipKind, SourceClip, to_plain
 from egoclean.store.atomic import write_json
 from egoclean.store.cache import Cache
 from egoclean.store.keys import EntryKey, entry_key
 from egoclean.verbs.job import Job, Made, ProgressCallback
+from egoclean.verbs.remote import fetched
 
 POSTER_WIDTH_PX = 320
 STILL_WIDTH_PX = 960
@@ -30,17 +31,17 @@ def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None
     """Write ``view.mp4``, ``poster.jpg`` and ``rectification.json``; for a video also stills, camera and full size."""
     if job.clip.source.kind is ClipKind.FRAMES:
         return _frames_view(job, folder, progress)
-    return _video_view(job, folder, progress)
+    return _video_view(job, fetched(job.clip.source, cache.root), folder, progress)
 
 
-def _video_view(job: Job, folder: Path, progress: ProgressCallback | None) -> Made:
+def _video_view(job: Job, source: SourceClip, folder: Path, progress: ProgressCallback | None) -> Made:
     from egoclean.media.images import narrowed, write_jpeg
     from egoclean.media.rectify import rectify_video
     from egoclean.media.sample import before_after
 
-    location = job.clip.source.location
+    location = source.location
     if location is None:
-        raise ValueError(f"{job.clip.clip_id} has no bytes")
+        raise ValueError(f"{source.clip_id} has no bytes")
     result = rectify_video(location, job.clip.source.intrinsics, job.config, folder, "clip", progress)
     result.view_path.rename(folder / "view.mp4")
     if result.full_path is not None:
