@@ -88,8 +88,7 @@ def open_video(location: MediaLocation) -> Iterator[tuple[Any, Any]]:
 
     Raises
     ------
-    MediaError : ``not_video``, ``truncated_header``, ``truncated`` or ``no_video``; also for any library error in
-        the block that is not one already, as ``decode_error``.
+    MediaError : ``missing``, ``not_video``, ``truncated_header``, ``truncated``, ``no_video`` or ``no_decoder``.
     """
     name = shown_name(location.path)
     file = _open_bytes(location, name)
@@ -145,6 +144,9 @@ def _first_video_stream(container: Any, name: str) -> Any:
     streams = video_streams(container)
     if not streams:
         raise MediaError(f"{name} has no video stream.", "Leave it out.", code="no_video")
+    if streams[0].codec_context is None:
+        message = f"{name} holds video of a kind that cannot be decoded here."
+        raise MediaError(message, "Convert it to H.264 or H.265.", code="no_decoder")
     return streams[0]
 
 
