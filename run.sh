@@ -32,15 +32,23 @@ make_venv() {
   "$base" -m venv .venv
 }
 
+# Python's own client, since a bare machine may lack curl.
+answers() {
+  "$python" - "$1" 2>/dev/null <<'PYTHON'
+import sys, urllib.request
+urllib.request.urlopen(sys.argv[1], timeout=5).read(1)
+PYTHON
+}
+
 pip_install() { "$python" -m pip install --quiet --no-compile --disable-pip-version-check "$@"; }
 
 # A CPU build of torch spares gigabytes where there is no NVIDIA GPU; where the index has none, the plain build serves.
 install_torch() {
   "$python" -c 'import torch' 2>/dev/null && return
-  local wanted
+  local wanted index=https://download.pytorch.org/whl/cpu
   wanted=$(grep '^torch' requirements.txt)
-  if ! { command -v nvidia-smi >/dev/null 2>&1 && nvidia-smi >/dev/null 2>&1; }; then
-    pip_install "$wanted" --extra-index-url https://download.pytorch.org/whl/cpu --prefer-binary 2>/dev/null && return
+  if ! { command -v nvidia-smi && nvidia-smi; } >/dev/null 2>&1 && answers "$index/torch/"; then
+    pip_install "$wanted" --extra-index-url "$index" && return
   fi
   pip_install "$wanted"
 }
@@ -77,7 +85,7 @@ run_tests() {
 start() {
   install run
   local address="http://127.0.0.1:$port"
-  if curl --silent --fail --max-time 2 "$address/_stcore/health" >/dev/null 2>&1; then
+  if answers "$address/_stcore/health"; then
     say "something already answers at $address: open it, or choose another port with EGOCLEAN_PORT"
     exit 0
   fi
