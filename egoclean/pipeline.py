@@ -216,7 +216,7 @@ def _stage(state: _Run, clips: list[Clip], verbs: tuple[str, ...], workers: int)
             pending.setdefault(job.key.key, []).append(job)
         else:
             _finish(state, job, Outcome(job.key, entry.details, entry.rejection, True, 0.0), progress)
-    tasks = [Task(key, (same[0],)) for key, same in pending.items()]
+    tasks = [Task(key, (same[0],), _timeout_s(state, same[0])) for key, same in pending.items()]
     for result in run_tasks(do_job, tasks, workers, on_progress=progress.advance, with_progress=True):
         for job in pending[result.key]:
             if result.value is not None:
@@ -224,6 +224,13 @@ def _stage(state: _Run, clips: list[Clip], verbs: tuple[str, ...], workers: int)
             else:
                 _fail(state, job, result, progress)
     return [_with_facts(state, clip) for clip in clips] if "ingest" in verbs else clips
+
+
+def _timeout_s(state: _Run, job: Job) -> float | None:
+    """Return how long a job may take before it counts as hung; a full model on a CPU may think for hours."""
+    if job.key.verb in ("score", "embed"):
+        return None
+    return 600.0 + state.frames.get(job.clip.clip_id, 0)
 
 
 def _jobs(state: _Run, clips: Iterable[Clip], verbs: tuple[str, ...]) -> list[Job]:

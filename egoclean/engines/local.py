@@ -37,10 +37,14 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One unit of work: ``key`` names it in results and progress, ``args`` are pickled to the worker."""
+    """One unit of work: ``key`` names it in results and progress, ``args`` are pickled to the worker.
+
+    ``timeout_s`` is this task's own limit in place of the one for all.
+    """
 
     key: str
     args: tuple[Any, ...] = ()
+    timeout_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +122,17 @@ class _Worker:
         with contextlib.suppress(OSError):
             self.pipe.send((task.args,))
 
-    def limit_s(self, timeout_s: float) -> float:
-        return timeout_s if self.running else timeout_s + START_LIMIT_S
+    def limit_s(self, timeout_s: float | None) -> float | None:
+        """Return the limit of the task at hand, or None where it has none."""
+        own = self.task.timeout_s if self.task is not None else None
+        return timeout_s if own is None else own
 
-    def overdue(self, timeout_s: float | None) -> bool:
-        return timeout_s is not None and time.monotonic() - self.started_s > self.limit_s(timeout_s)
+    def left_s(self, timeout_s: float | None) -> float | None:
+        """Return the seconds until the task at hand is overdue, or None where it has no limit."""
+        limit = self.limit_s(timeout_s)
+        if limit is None:
+            return None
+        return self.started_s + limit + (0.0 if self.running else START_LIMIT_S) - time.monotonic()
 
     def stop(self) -> None:
         self.process.kill()
@@ -147,8 +157,10 @@ class _Pool:
                 result = None
                 if worker.pipe in ready or worker.process.sentinel in ready:
                     result = self._read(worker, on_progress)
-                if result is None and worker.overdue(timeout_s):
-                    result = self._replace(worker, "timeout", f"It took longer than {timeout_s:g} s and was ended.")
+                left = worker.left_s(timeout_s)
+                if result is None and left is not None and left < 0:
+                    limit = worker.limit_s(timeout_s)
+                    result = self._replace(worker, "timeout", f"It took longer than {limit:g} s and was ended.")
                 if result is not None:
                     yield result
 
@@ -193,10 +205,8 @@ class _Pool:
 
 
 def _poll_s(busy: list[_Worker], timeout_s: float | None) -> float:
-    if timeout_s is None:
-        return _POLL_S
-    left = min(worker.started_s + worker.limit_s(timeout_s) - time.monotonic() for worker in busy)
-    return min(_POLL_S, max(0.0, left) + 0.01)
+    left = [seconds for worker in busy if (seconds := worker.left_s(timeout_s)) is not None]
+    return min([_POLL_S, *(max(0.0, seconds) + 0.01 for seconds in left)])
 
 
 def _death_sentence(exit_code: int | None) -> str:
