@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from egoclean.config import IngestConfig
 from egoclean.errors import SourceError
@@ -78,3 +79,23 @@ def is_clip_wanted(clip: SourceClip, config: IngestConfig) -> bool:
         and is_wanted(clip.worker, config.worker)
         and (config.match is None or fnmatch.fnmatchcase(clip.clip_id, config.match))
     )
+
+
+def source_bytes(clip: SourceClip) -> int:
+    """Return how many bytes of its source a clip is: of its video, of its part of an archive, or of its images.
+
+    Files that are gone count nothing; nothing is opened.
+    """
+    if clip.remote is not None:
+        return clip.remote.size_bytes
+    if clip.location is not None:
+        location = clip.location
+        return _file_bytes(location.path) if location.size_bytes is None else location.size_bytes
+    return sum(_file_bytes(path) for path in {path for record in clip.frame_records for path in record.frame_paths})
+
+
+def _file_bytes(path: str) -> int:
+    try:
+        return Path(path).stat().st_size
+    except OSError:
+        return 0

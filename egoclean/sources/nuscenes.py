@@ -19,9 +19,12 @@ from egoclean.records import CameraModel, FrameRecord, Intrinsics, Problem, Sour
 from egoclean.sources import frame_times
 from egoclean.sources.discovery import Discovery, note, rejection
 from egoclean.sources.frames import FRAMES_PER_RECORD, frames_clip
-from egoclean.sources.strict_json import parse_json
+from egoclean.sources.strict_json import iterate_objects
 
-_TABLES = ("scene", "sample", "sample_data", "calibrated_sensor", "sensor", "log")
+_TABLES = ("scene", "sample", "calibrated_sensor", "sensor", "log")
+_IMAGE_FIELDS = (
+    *("sample_token", "calibrated_sensor_token", "timestamp", "is_key_frame", "filename", "width", "height"),
+)
 Row = Mapping[str, Any]
 
 
@@ -54,8 +57,8 @@ def read_nuscenes_clips(root: Path, name: str, config: IngestConfig) -> Discover
     clips: list[SourceClip] = []
     notes: list[Problem] = []
     for folder in folders:
-        tables = _read_tables(folder)
         try:
+            tables = _read_tables(folder, config.camera)
             found = _clips_of_tables(tables, root, name, config)
         except (KeyError, TypeError) as error:
             raise SourceError(
@@ -73,30 +76,33 @@ def read_nuscenes_clips(root: Path, name: str, config: IngestConfig) -> Discover
     return Discovery(tuple(clips), tuple(notes))
 
 
-def _read_tables(folder: Path) -> _Tables:
-    rows: dict[str, Sequence[Row]] = {}
-    for table in _TABLES:
-        path = folder / f"{table}.json"
-        try:
-            value = parse_json(path.read_bytes())
-        except OSError as error:
-            raise SourceError(
-                f"The nuScenes table {path} cannot be read: {error.strerror}.", "Unpack the metadata archive again."
-            ) from None
-        except ValueError as error:
-            raise SourceError(f"The nuScenes table {path} is malformed: {error}.", "Unpack it again.") from None
-        if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
-            raise SourceError(f"The nuScenes table {path} is malformed: it must be a list of objects.")
-        rows[table] = value
-    return _Tables(folder, rows)
+def _read_tables(folder: Path, camera: str) -> _Tables:
+    rows = {table: list(_rows(folder, table)) for table in _TABLES}
+    tables = _Tables(folder, rows)
+    calibrations = _channel_of_calibration(tables, camera)
+    images = [
+        {name: row[name] for name in _IMAGE_FIELDS if name in row}
+        for row in _rows(folder, "sample_data")
+        if row["calibrated_sensor_token"] in calibrations
+    ]
+    return _Tables(folder, {**rows, "sample_data": images})
+
+
+def _rows(folder: Path, table: str) -> Iterator[Row]:
+    path = folder / f"{table}.json"
+    try:
+        yield from iterate_objects(path)
+    except OSError as error:
+        raise SourceError(
+            f"The nuScenes table {path} cannot be read: {error.strerror}.", "Unpack the metadata archive again."
+        ) from None
+    except ValueError as error:
+        raise SourceError(f"The nuScenes table {path} is malformed: {error}.", "Unpack it again.") from None
 
 
 def _clips_of_tables(tables: _Tables, root: Path, name: str, config: IngestConfig) -> Discovery:
-    channels = _channels(tables, config.camera)
+    channel_of = _channel_of_calibration(tables, config.camera)
     calibrations = tables.by_token("calibrated_sensor")
-    channel_of = {
-        token: channels[row["sensor_token"]] for token, row in calibrations.items() if row["sensor_token"] in channels
-    }
     scene_of_sample = {row["token"]: row["scene_token"] for row in tables.rows["sample"]}
     images: dict[tuple[str, str], list[Row]] = {}
     for row in tables.rows["sample_data"]:
@@ -107,7 +113,7 @@ def _clips_of_tables(tables: _Tables, root: Path, name: str, config: IngestConfi
     clips: list[SourceClip] = []
     notes: list[Problem] = []
     for scene in tables.rows["scene"]:
-        for channel in dict.fromkeys(channels.values()):
+        for channel in _names(config.camera):
             rows = sorted(images.get((scene["token"], channel), []), key=lambda row: row["timestamp"])
             clip, clip_notes = _scene_clip(tables, root, name, scene, channel, rows, logs, calibrations, config)
             notes.extend(clip_notes)
@@ -116,9 +122,22 @@ def _clips_of_tables(tables: _Tables, root: Path, name: str, config: IngestConfi
     return Discovery(tuple(clips), tuple(notes))
 
 
+def _channel_of_calibration(tables: _Tables, wanted: str) -> dict[str, str]:
+    channels = _channels(tables, wanted)
+    return {
+        row["token"]: channels[row["sensor_token"]]
+        for row in tables.rows["calibrated_sensor"]
+        if row["sensor_token"] in channels
+    }
+
+
+def _names(wanted: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name.strip() for name in wanted.split(",") if name.strip()))
+
+
 def _channels(tables: _Tables, wanted: str) -> dict[str, str]:
     available = {row["token"]: row["channel"] for row in tables.rows["sensor"]}
-    names = [channel.strip() for channel in wanted.split(",") if channel.strip()]
+    names = _names(wanted)
     unknown = sorted(set(names) - set(available.values()))
     if unknown:
         cameras = sorted(channel for channel in set(available.values()) if channel.startswith("CAM"))

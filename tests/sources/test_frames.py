@@ -130,6 +130,7 @@ def test_times_that_do_not_rise_are_not_used(tmp_path):
     assert clip.frame_records[0].timestamps_s is None
 
 
+@settings(max_examples=60, deadline=None)
 @given(st.lists(st.lists(st.floats(0, 1e6), max_size=20), max_size=5))
 def test_median_step_equals_the_obvious_one(sequences):
     steps = sorted(b - a for times in sequences for a, b in itertools.pairwise(times) if b > a)
@@ -152,7 +153,7 @@ JSON_VALUES = st.recursive(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(JSON_VALUES.map(json.dumps) | st.text(max_size=30), max_size=4))
 def test_any_manifest_gives_clips_or_a_sentence(tmp_path_factory, lines):
     path = tmp_path_factory.mktemp("m") / "m.jsonl"
