@@ -1,0 +1,142 @@
+"""What all tests share: a quiet offline environment, tiny footage, and one finished demo project a session."""
+
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+PERSONAL = ("EGOCLEAN_CACHE", "EGOCLEAN_PROJECT", "EGOCLEAN_PORT", "SEED", "SCORES_OUT", "HF_TOKEN", "HF_KEY")
+"""Variables of the person who runs the tests that would change what egoclean does."""
+
+NO_HUB = "http://127.0.0.1:9"
+"""A port nobody listens on: what reaches for the hub fails at once; tests of the hub put their own server there."""
+
+
+def clean_environment(**changes):
+    """Return an environment for a child process: the tests' own, without what is personal, and with ``changes``."""
+    kept = {name: value for name, value in os.environ.items() if name not in PERSONAL}
+    return {**kept, "HF_ENDPOINT": NO_HUB, "PYTHONPATH": str(REPOSITORY), **changes}
+
+
+def run_egoclean(*arguments, cwd=None, check=None, timeout_s=280, **environment):
+    """Run ``python -m egoclean`` as a user would and return the finished process; ``check`` is the status expected."""
+    command = [sys.executable, "-m", "egoclean", *(str(argument) for argument in arguments)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=cwd, env=clean_environment(**environment), timeout=timeout_s
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    if check is not None:
+        assert done.returncode == check, f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+@pytest.fixture(autouse=True)
+def quiet_environment(monkeypatch):
+    """Every test starts without personal settings and without a way to the hub."""
+    for name in PERSONAL:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_ENDPOINT", NO_HUB)
+
+
+class _Collected(logging.Handler):
+    def __init__(self):
+        super().__init__(logging.ERROR)
+        self.lines = []
+
+    def emit(self, record):
+        self.lines.append(f"{record.name}: {record.getMessage()}")
+
+
+@pytest.fixture(autouse=True)
+def no_errors_logged(request):
+    """A test fails when anything logs an ERROR, unless it looks at the log itself (uses ``caplog``)."""
+    handler = _Collected()
+    logging.getLogger().addHandler(handler)
+    yield
+    logging.getLogger().removeHandler(handler)
+    if "caplog" not in request.fixturenames:
+        assert not handler.lines
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory, worker_id):
+    """A folder of this session that all workers share."""
+    base = tmp_path_factory.getbasetemp()
+    return base if worker_id == "master" else base.parent
+
+
+@pytest.fixture(scope="session")
+def worker_id(request):
+    """The name of this xdist worker, ``master`` without xdist."""
+    return getattr(request.config, "workerinput", {}).get("workerid", "master")
+
+
+@pytest.fixture(scope="session")
+def once(shared_folder):
+    """Return ``once(name, build)``: the folder ``name``, filled by ``build(folder)`` in one worker for all of them."""
+
+    def make(name, build):
+        folder, finished = shared_folder / name, shared_folder / f"{name}.finished"
+        with FileLock(shared_folder / f"{name}.lock"):
+            if not finished.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                build(folder)
+                finished.touch()
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def demo_folder(once):
+    """The tiny demo footage; read only."""
+    from egoclean.demo.write import build_demo
+
+    return once("demo-footage", lambda folder: build_demo(folder / "demo", "tiny")) / "demo"
+
+
+@pytest.fixture(scope="session")
+def demo_project(once, demo_folder):
+    """The project of a finished run on the tiny demo; read only."""
+    from egoclean.store.project import Project
+
+    def build(folder):
+        run_egoclean("run", demo_folder, "--project", folder / "project", check=0, timeout_s=1200)
+
+    return Project(once("demo-run", build) / "project")
+
+
+@pytest.fixture(scope="session")
+def clips_folder():
+    """The folder of real clips that EGOCLEAN_TEST_CLIPS names."""
+    folder = os.environ.get("EGOCLEAN_TEST_CLIPS")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("EGOCLEAN_TEST_CLIPS names no folder of real clips")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def make_video():
+    """Return ``make_video(path, ...)``: a small synthetic video whose frames carry their own number."""
+    from media_clips import write_clip
+
+    def make(path, frames=80, size=(160, 120), rate=30, codec="libx264", **options):
+        rate = Fraction(rate)
+        time_base = Fraction(1, rate.numerator * 512)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_clip(path, frames, size, codec, time_base=time_base, step=512 * rate.denominator, **options)
+        return path
+
+    return make
