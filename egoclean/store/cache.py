@@ -50,7 +50,8 @@ _VERIFIED_AT_READ_BYTES = 64 << 20
 class Entry:
     """A complete cache entry: its folder and what ``entry.json`` says.
 
-    ``details`` is what the verb found out; ``rejection`` is None, or the problem for which the clip was rejected.
+    ``details`` is what the verb found out; ``rejection`` is None, or the problem for which the clip was rejected;
+    ``material`` is what the key was made from.
     """
 
     verb: str
@@ -58,6 +59,7 @@ class Entry:
     folder: Path
     details: Mapping[str, Any]
     rejection: Mapping[str, Any] | None
+    material: Mapping[str, Any]
 
     def path(self, name: str) -> Path:
         """Return the path of one of the entry's data files."""
@@ -89,18 +91,18 @@ class Cache:
         folder = self._folder(verb, key)
         try:
             about = json.loads((folder / "entry.json").read_text(encoding="utf-8"))
+            fault = self._fault(folder, about)
         except FileNotFoundError:
             if folder.is_dir():
                 self._quarantine(folder, "entry.json is missing")
             return None
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, RecursionError) as error:
             self._quarantine(folder, f"entry.json cannot be read: {error}")
             return None
-        fault = self._fault(folder, about)
         if fault:
             self._quarantine(folder, fault)
             return None
-        return Entry(verb, key, folder, about["details"], about["rejection"])
+        return Entry(verb, key, folder, about["details"], about["rejection"], about["material"])
 
     @contextlib.contextmanager
     def lock(self, key: EntryKey) -> Iterator[None]:

@@ -17,7 +17,9 @@ from egoclean.store.atomic import disk_errors
 
 _SCHEMA_VERSION = 1
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS clips (clip_id TEXT PRIMARY KEY, position INTEGER NOT NULL, facts TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS clips (
+    clip_id TEXT PRIMARY KEY, position INTEGER NOT NULL, facts TEXT NOT NULL, record TEXT NOT NULL
+);
 CREATE TABLE IF NOT EXISTS steps (
     clip_id TEXT NOT NULL, verb TEXT NOT NULL, key TEXT NOT NULL, status TEXT NOT NULL, reason TEXT NOT NULL,
     details TEXT NOT NULL, PRIMARY KEY (clip_id, verb)
@@ -50,10 +52,14 @@ class StepRow:
 
 @dataclass(frozen=True, slots=True)
 class ClipRow:
-    """A clip of the project in source order, with the facts that pages show (plain JSON values)."""
+    """A clip of the project in source order, with the facts that pages show (plain JSON values).
+
+    ``record`` is the whole :class:`~egoclean.records.Clip` as plain data; lists of clips are read without it.
+    """
 
     clip_id: str
     facts: Mapping[str, Any]
+    record: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Catalog:
@@ -72,8 +78,8 @@ class Catalog:
         with self._connect() as connection:
             connection.execute("DELETE FROM clips")
             connection.executemany(
-                "INSERT INTO clips VALUES (?, ?, ?)",
-                [(clip.clip_id, position, _dump(clip.facts)) for position, clip in enumerate(clips)],
+                "INSERT INTO clips VALUES (?, ?, ?, ?)",
+                [(row.clip_id, position, _dump(row.facts), _dump(row.record)) for position, row in enumerate(clips)],
             )
             connection.execute("DELETE FROM steps WHERE clip_id != '' AND clip_id NOT IN (SELECT clip_id FROM clips)")
             connection.execute("DELETE FROM notes")
@@ -101,6 +107,11 @@ class Catalog:
         """Return the clips in source order."""
         rows = self._query("SELECT clip_id, facts FROM clips ORDER BY position")
         return tuple(ClipRow(clip_id, json.loads(facts)) for clip_id, facts in rows)
+
+    def record_of(self, clip_id: str) -> Mapping[str, Any] | None:
+        """Return the whole record of one clip as plain data, or None when there is no such clip."""
+        rows = self._query("SELECT record FROM clips WHERE clip_id = ?", (clip_id,))
+        return json.loads(rows[0][0]) if rows else None
 
     def steps(self, clip_id: str | None = None) -> tuple[StepRow, ...]:
         """Return the steps of one clip, or of all, in clip order."""

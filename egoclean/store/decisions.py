@@ -19,7 +19,7 @@ from filelock import FileLock
 
 from egoclean.errors import UsageError
 from egoclean.records import to_plain
-from egoclean.store.atomic import append_line
+from egoclean.store.lines import append_line, read_lines
 
 
 class Verdict(StrEnum):
@@ -73,12 +73,8 @@ class DecisionJournal:
 
     def read(self) -> tuple[Decision, ...]:
         """Return every line in order, undone ones too; a torn last line is left out."""
-        try:
-            text = self.path.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return ()
-        whole = text[: text.rfind("\n") + 1]
-        return tuple(_parse(line, f"{self.path}:{number}") for number, line in enumerate(whole.splitlines(), 1) if line)
+        lines = enumerate(read_lines(self.path), 1)
+        return tuple(_parse(line, f"{self.path}:{number}") for number, line in lines if line.strip())
 
     def current(self) -> dict[tuple[str, int, int, str], Decision]:
         """Return the decision that stands for each stretch: the newest that was not undone."""
@@ -93,9 +89,9 @@ def _stamp(decision: Decision) -> Decision:
     return Decision(**{**values, "decision_id": uuid.uuid4().hex, "made_at": round(time.time(), 3)})
 
 
-def _parse(line: str, where: str) -> Decision:
+def _parse(line: bytes, where: str) -> Decision:
     try:
         values: Mapping[str, Any] = json.loads(line)
         return Decision(**{**values, "verdict": Verdict(values["verdict"]), "tags": tuple(values["tags"])})
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise UsageError(f"{where} is not a decision: {error}.", "Mend or remove this line.") from error

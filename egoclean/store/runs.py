@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from egoclean.records import to_plain
-from egoclean.store.atomic import append_line, process_alive, write_json
+from egoclean.store.atomic import process_alive, write_json
+from egoclean.store.lines import append_line, read_lines
 
 
 class RunState(StrEnum):
@@ -142,12 +143,7 @@ def read_run(folder: Path) -> RunInfo:
 
 def read_events(folder: Path) -> tuple[dict[str, Any], ...]:
     """Return the events of a run in order; a torn last line is left out."""
-    try:
-        text = (folder / "events.jsonl").read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return ()
-    whole = text[: text.rfind("\n") + 1]
-    return tuple(json.loads(line) for line in whole.splitlines() if line)
+    return tuple(json.loads(line) for line in read_lines(folder / "events.jsonl") if line)
 
 
 def _read_json(path: Path) -> Any:
