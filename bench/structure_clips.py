@@ -50,10 +50,13 @@ class _Vectors:
 
     def __init__(self, rng: np.random.Generator) -> None:
         self._seed = int(rng.integers(0, 2**31))
+        self._known: dict[tuple[str | int, ...], np.ndarray] = {}
 
     def __call__(self, *name: str | int) -> np.ndarray:
-        vector = rng_for(self._seed, *name).normal(size=WIDTH)
-        return vector / np.linalg.norm(vector)
+        if name not in self._known:
+            vector = rng_for(self._seed, *name).normal(size=WIDTH)
+            self._known[name] = vector / np.linalg.norm(vector)
+        return self._known[name]
 
 
 def _moment(timeline: Timeline, time_s: float, vectors: _Vectors) -> np.ndarray:
@@ -93,7 +96,8 @@ def _loop(vectors: _Vectors, activity: str, phase: float) -> np.ndarray:
 
 def _path(vectors: _Vectors, name: str, share: float) -> np.ndarray:
     knots = np.stack([vectors(name, "knot", index) for index in range(5)])
-    return np.array([np.interp(share * 4, np.arange(5), column) for column in knots.T])
+    below = min(int(share * 4), 3)
+    return knots[below] + (share * 4 - below) * (knots[below + 1] - knots[below])
 
 
 def _sway(rng: np.random.Generator, count: int, step_s: float, vectors: _Vectors) -> np.ndarray:

@@ -7,6 +7,7 @@ are these peaks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +23,11 @@ LEAST_PERIOD_S = 0.8
 LEAST_REPEATS = 3.0
 """Repeats a span must hold before a period is claimed."""
 
+LEAST_REPEATS_OF_A_PART = 1.6
+"""Repeats the longest part must hold, so that the spectrum around the period can be seen."""
+
 _BASE_SHARE = 0.75
-_LEAST_CONTRAST = 0.12
+_LEAST_CONTRAST = 0.2
 _LEAST_CONSISTENCY = 3.0
 
 
@@ -76,28 +80,51 @@ def cut(stream: Stream, first: int, stop: int) -> Stream:
     return Stream(start_s, stream.step_s, stream.values[first:stop], stream.present[first:stop])
 
 
-def estimate_period(stream: Stream, longest_s: float = 60.0) -> Period:
-    """Return the period of the stream: the shortest lag whose peak is nearly as high as the highest.
+def estimate_period(parts: Sequence[Stream], longest_s: float = 60.0) -> Period:
+    """Return the period of the same work seen in one or several parts: the shortest lag with a nearly highest peak.
 
-    A multiple of the base stands no higher than the base and a fraction of it lower, so the shortest peak among the
-    high ones is the base. Claimed only when the span holds ``LEAST_REPEATS`` of it, the peak stands clear of the
-    spectrum around it, and it does so from cycle to cycle.
+    The spectra of the parts are pooled, pairs of points within a part only. A multiple of the base stands no higher
+    than the base and a fraction of it lower, so the shortest peak among the high ones is the base. Claimed only when
+    the parts hold :data:`LEAST_REPEATS` of it, the peak stands clear of the spectrum around it, and it does so from
+    cycle to cycle. All parts have the same step.
     """
-    shortest = max(3, stream.steps(LEAST_PERIOD_S))
-    longest = int(min(longest_s / stream.step_s, len(stream.values) / LEAST_REPEATS))
-    if longest <= shortest or stream.present.sum() < 8:
+    parts = [part for part in parts if len(part.values)]
+    if not parts:
+        return Period(None, 0.0, 0.0, 0.0, "there is nothing that could repeat")
+    step_s, total, longest_part = parts[0].step_s, sum(len(part.values) for part in parts), max(map(_length, parts))
+    shortest = max(3, parts[0].steps(LEAST_PERIOD_S))
+    longest = int(min(longest_s / step_s, total / LEAST_REPEATS, longest_part / LEAST_REPEATS_OF_A_PART))
+    if longest <= shortest:
         return Period(None, 0.0, 0.0, 0.0, "the span is too short to repeat")
-    raw = lag_spectrum(stream, int(longest * 1.5) + 2)
-    spectrum = gaussian_filter1d(np.where(np.isfinite(raw), raw, 0.0), max(0.5, 0.1 / stream.step_s))
+    spectrum = _smooth(pooled_lag_spectrum(parts, int(longest * 1.5) + 2), step_s)
     peaks = find_peaks(spectrum[: longest + 2])[0]
     peaks = peaks[(peaks >= shortest) & (peaks <= longest)]
-    if len(peaks) == 0:
-        return Period(None, 0.0, 0.0, 0.0, "no lag is more alike than its neighbours")
     contrasts = np.array([_contrast(spectrum, int(peak)) for peak in peaks])
-    if contrasts.max() <= 0:
+    if len(peaks) == 0 or contrasts.max() <= 0:
         return Period(None, 0.0, 0.0, 0.0, "no lag is more alike than those around it")
-    peak = int(peaks[np.flatnonzero(contrasts >= _BASE_SHARE * contrasts.max())[0]])
-    return _judge(stream, spectrum, peak)
+    lag = int(peaks[np.flatnonzero(contrasts >= _BASE_SHARE * contrasts.max())[0]])
+    return _judge(parts, spectrum, lag)
+
+
+def pooled_lag_spectrum(parts: Sequence[Stream], limit: int) -> Float64:
+    """Return the lag spectrum over several parts, pairs within a part only, shape ``(limit,)``; NaN for no pair."""
+    sums, pairs = np.zeros(limit), np.zeros(limit)
+    for part in parts:
+        size = min(limit, len(part.values))
+        sums[:size] += diagonal_sums(part.values, limit)
+        pairs[:size] += np.rint(diagonal_sums(part.present[:, None].astype(np.float64), limit))
+    out = np.full(limit, np.nan)
+    np.divide(sums, pairs, out=out, where=pairs > 0)
+    return out
+
+
+def _length(part: Stream) -> int:
+    return len(part.values)
+
+
+def _smooth(spectrum: Float64, step_s: float) -> Float64:
+    known = np.where(np.isfinite(spectrum), spectrum, 0.0)
+    return np.asarray(gaussian_filter1d(known, max(0.5, 0.1 / step_s)), dtype=np.float64)
 
 
 def _contrast(spectrum: Float64, lag: int) -> float:
@@ -105,32 +132,38 @@ def _contrast(spectrum: Float64, lag: int) -> float:
     return float(spectrum[lag] - around.mean())
 
 
-def _judge(stream: Stream, spectrum: Float64, lag: int) -> Period:
+def _judge(parts: Sequence[Stream], spectrum: Float64, lag: int) -> Period:
+    step_s = parts[0].step_s
     floor = float(spectrum[lag - lag // 2 : lag + lag // 2 + 1].mean())
-    ceiling = float(spectrum[max(1, round(0.1 / stream.step_s))]) if lag * stream.step_s > 1.5 else 1.0
+    ceiling = float(spectrum[max(1, round(0.1 / step_s))]) if lag * step_s > 1.5 else 1.0
     contrast = float(np.clip((spectrum[lag] - floor) / max(ceiling - floor, 1e-6), 0.0, 1.0))
-    consistency = _consistency(stream, lag)
+    consistency = _consistency(parts, lag)
     confidence = contrast * float(np.clip(consistency / (2 * _LEAST_CONSISTENCY), 0.0, 1.0))
     if contrast < _LEAST_CONTRAST:
         return Period(None, confidence, contrast, consistency, "the best lag hardly stands out of the lag spectrum")
     if consistency < _LEAST_CONSISTENCY:
         return Period(None, confidence, contrast, consistency, "the best lag does not hold from cycle to cycle")
-    return Period(_refined_lag(spectrum, lag) * stream.step_s, confidence, contrast, consistency, "")
+    return Period(_refined_lag(spectrum, lag) * step_s, confidence, contrast, consistency, "")
 
 
-def _consistency(stream: Stream, lag: int) -> float:
-    half = lag // 2
-    anchors = len(stream.values) - lag - half
-    if anchors < lag:
+def _consistency(parts: Sequence[Stream], lag: int) -> float:
+    blocks = np.array([gain for part in parts for gain in _block_gains(part, lag)])
+    if len(blocks) < 3:
         return 0.0
-    values = stream.values.astype(np.float64)
-    sums = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
-    near = (sums[lag + half + 1 : lag + half + 1 + anchors] - sums[lag - half : lag - half + anchors]) / (2 * half + 1)
-    near = near[:anchors]
-    gain = np.einsum("ij,ij->i", values[:anchors], values[lag : lag + anchors] - near[: len(values[:anchors])])
-    blocks = [part.mean() for part in np.array_split(gain, max(2, anchors // lag))]
     error = float(np.std(blocks, ddof=1)) / np.sqrt(len(blocks))
-    return float(min(np.mean(blocks) / max(error, 1e-6), 99.0))
+    return float(min(blocks.mean() / max(error, 1e-6), 99.0))
+
+
+def _block_gains(part: Stream, lag: int) -> list[float]:
+    half = lag // 2
+    anchors = len(part.values) - lag - half
+    if anchors < max(2, half):
+        return []
+    values = part.values.astype(np.float64)
+    sums = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
+    near = (sums[lag + half : lag + half + anchors] - sums[lag - half : lag - half + anchors]) / (2 * half)
+    gain = np.einsum("ij,ij->i", values[:anchors], values[lag : lag + anchors] - near)
+    return [float(block.mean()) for block in np.array_split(gain, max(1, round(anchors / max(1, half))))]
 
 
 def _refined_lag(spectrum: Float64, lag: int) -> float:

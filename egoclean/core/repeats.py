@@ -21,6 +21,7 @@ PHASES = 16
 
 _SHORTEST, _LONGEST = 0.65, 1.5
 _TEMPO_WEIGHT = 1.5
+_LEAST_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,8 @@ def cycle_starts(stream: Stream, first: int, stop: int, period_s: float) -> NDAr
     """Return the points where cycles start in ``[first, stop)``, with the end of the last one; empty under two.
 
     The chain maximises the sum over its links of ``likeness - 1.5 log(length / period)^2``, where likeness is the
-    mean similarity over half a period around both ends of a link; links are 0.65 to 1.5 periods long.
+    mean similarity over half a period around both ends of a link; links are 0.65 to 1.5 periods long. A cycle that
+    the stretch's start or end cuts off is added when at least half of it is there.
     """
     period = period_s / stream.step_s
     shortest, longest = max(1, int(_SHORTEST * period)), int(np.ceil(_LONGEST * period))
@@ -61,7 +63,16 @@ def cycle_starts(stream: Stream, first: int, stop: int, period_s: float) -> NDAr
     chain = [int(np.argmax(best))]
     while previous[chain[-1]] >= 0:
         chain.append(int(previous[chain[-1]]))
-    return np.array(chain[::-1] if len(chain) > 1 else [], dtype=np.int64) + first
+    return _with_ends(chain[::-1], count, period) + first
+
+
+def _with_ends(chain: list[int], count: int, period: float) -> NDArray[np.int64]:
+    if len(chain) < 2:
+        return np.empty(0, dtype=np.int64)
+    half = period * _LEAST_SHARE
+    head = [max(0, round(chain[0] - period))] if chain[0] >= half else []
+    tail = [min(count, round(chain[-1] + period))] if count - chain[-1] >= half else []
+    return np.array([*head, *chain, *tail], dtype=np.int64)
 
 
 def _link_gains(values: Float64, lags: NDArray[np.int64], period: float) -> Float64:

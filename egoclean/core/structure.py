@@ -20,16 +20,15 @@ from egoclean.core.anomaly import Anomaly, moving_average, published_anomalies
 from egoclean.core.repeats import Cycle, cycle_starts, describe_cycles, regularity
 from egoclean.core.period import Period, estimate_period, lag_spectrum
 from egoclean.core.segments import (
-    REPETITIVE,
-    Segment,
+    GLANCE_S,
     change_points,
-    label_segments,
+    delay_rows,
     match_profile,
-    motion_of,
     novelty_curve,
 )
 from egoclean.core.similarity import Float64, Floats, autocorrelation, change_signal, typicality
 from egoclean.core.stream import Stream, make_stream, slower
+from egoclean.core.work import REPETITIVE, Segment, Work, find_segments
 
 STRUCTURE_VERSION = 1
 """Version of ``NAME_structure.json``."""
@@ -106,9 +105,9 @@ def analyse(
         minimum_s=config.minimum_anomaly_s,
     )
     stream = make_stream(richest, starts, length_s, stride_s)
-    period = estimate_period(stream)
-    coarse, segments = _segment(stream, period)
-    cycles = _cycles(stream, segments, period)
+    coarse, segments, works = _segment(stream)
+    period = _main_period(works)
+    cycles = _cycles(stream, works)
     spectrum = lag_spectrum(stream, max(2, int(len(stream.values) * 0.6)))
     return Structure(
         window_s=length_s,
@@ -150,23 +149,28 @@ def check_inputs(embeddings: Floats, times_s: ArrayLike, tokens: Floats | None) 
     return starts
 
 
-def _segment(stream: Stream, period: Period) -> tuple[Stream, tuple[Segment, ...]]:
+def _segment(stream: Stream) -> tuple[Stream, tuple[Segment, ...], list[Work]]:
     coarse = slower(stream, max(1, round(0.2 / stream.step_s)))
-    block_s = max(4.0, 1.25 * (period.period_s or 0.0))
-    profile, blocks = match_profile(coarse, block_s)
-    edges = change_points(profile, max(2, coarse.steps(2.0)), 1.0 / coarse.step_s)
-    return coarse, label_segments(coarse, edges, profile, blocks, motion_of(coarse))
+    first_guess = estimate_period([stream])
+    block_s = max(4.0, 1.25 * (first_guess.period_s or 0.0))
+    rows = delay_rows(coarse)
+    profile = match_profile(rows, coarse.steps(block_s))
+    edges = change_points(profile, max(2, coarse.steps(2.0)), 1.0 / coarse.step_s, coarse.steps(GLANCE_S))
+    return coarse, *find_segments(stream, coarse, rows, edges)
 
 
-def _cycles(stream: Stream, segments: tuple[Segment, ...], period: Period) -> tuple[Cycle, ...]:
-    chains = []
-    for segment in segments:
-        period_s = segment.period_s or period.period_s
-        if segment.label == REPETITIVE and period_s is not None:
-            first = max(0, int(np.ceil((segment.start_s - stream.start_s) / stream.step_s)))
-            stop = min(len(stream.values), int((segment.stop_s - stream.start_s) / stream.step_s) + 1)
-            chains.append(cycle_starts(stream, first, stop, period_s))
-    return describe_cycles(stream, chains)
+def _main_period(works: list[Work]) -> Period:
+    repeating = [work for work in works if work.period.period_s is not None]
+    return max(repeating or works, key=lambda work: sum(stop - first for first, stop in work.spans)).period
+
+
+def _cycles(stream: Stream, works: list[Work]) -> tuple[Cycle, ...]:
+    found: list[Cycle] = []
+    for work in works:
+        if work.period.period_s is not None:
+            chains = [cycle_starts(stream, first, stop, work.period.period_s) for first, stop in work.spans]
+            found.extend(describe_cycles(stream, chains))
+    return tuple(sorted(found, key=lambda cycle: cycle.start_s))
 
 
 def _odd_stretches(segments: tuple[Segment, ...], minimum_s: float) -> tuple[Anomaly, ...]:

@@ -1,0 +1,193 @@
+"""How well temporal structure is found on clips of the demo world whose truth is known.
+
+    python bench/structure.py [--clips 30] [--seed 5000] [--embeddings truth|DIR] [--out bench/results/structure.json]
+
+Clips come from seeds that nothing was tuned on (development used seeds below 5000). ``truth`` makes embeddings from
+the truth itself, so that the method is judged apart from the model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from structure_clips import WINDOW_S, TruthEmbeddings, truth_embeddings
+
+from egoclean.core.structure import Structure, analyse
+from egoclean.demo.describe import sample_clip
+from egoclean.demo.timeline import EVENT_DURATIONS_S
+from egoclean.demo.world import ACTIVITIES, FactoryClip, rng_for
+
+TOLERANCE_S = 1.0
+FIRST_REPORTED_SEED = 5000
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One clip, one method: what was right."""
+
+    name: str
+    kind: str
+    truth_period_s: float | None
+    period_s: float | None
+    truth_cycles: int
+    cycles: int | None
+    boundary_hits: int
+    boundaries: int
+    truth_boundaries: int
+    anomaly_hits: int
+    anomalies: int
+    truth_anomalies: int
+
+
+def bench_clip(seed: int) -> tuple[FactoryClip, str]:
+    """Return one clip and its kind: ``events``, ``quiet`` (work without an event) or ``idle``."""
+    rng = rng_for(seed, "structure bench")
+    kind = ("events", "quiet", "events", "quiet", "events", "idle")[seed % 6]
+    if kind == "idle":
+        return sample_clip(seed, (("idle", float(rng.uniform(40, 60))),)), kind
+    names = [str(name) for name in rng.permutation(ACTIVITIES)[: int(rng.integers(1, 3))]]
+    seconds = (32.0, 60.0) if len(names) == 1 else (18.0, 30.0)
+    plan = tuple((name, float(rng.uniform(*seconds))) for name in names)
+    events: tuple[tuple[str, float], ...] = ()
+    if kind == "events":
+        kinds = rng.permutation(list(EVENT_DURATIONS_S))[: int(rng.integers(1, 3))]
+        shares = (rng.uniform(0.25, 0.7),) if len(kinds) == 1 else (rng.uniform(0.2, 0.4), rng.uniform(0.6, 0.8))
+        events = tuple((str(name), float(share)) for name, share in zip(kinds, shares, strict=True))
+    return sample_clip(seed, plan, events), kind
+
+
+def truth_of(clip: FactoryClip) -> tuple[float | None, list[float], list[tuple[float, float]]]:
+    """Return the main activity's mean cycle, the inner boundaries and the event spans, seconds."""
+    timeline = clip.timeline
+    lengths: dict[str, list[float]] = {}
+    for cycle in timeline.cycles:
+        lengths.setdefault(cycle.activity, []).append(cycle.stop_s - cycle.start_s)
+    period_s = float(np.mean(max(lengths.values(), key=sum))) if lengths else None
+    edges = [span.start_s for span in timeline.activities[1:]]
+    edges += [t for event in timeline.events if event.kind == "light_change" for t in (event.start_s, event.stop_s)]
+    inner = sorted(t for t in edges if 1.0 < t < clip.duration_s - 1.0)
+    return period_s, inner, [(event.start_s, event.stop_s) for event in timeline.events]
+
+
+def boundary_hits(truth_s: Sequence[float], found_s: Sequence[float], tolerance_s: float = TOLERANCE_S) -> int:
+    """Return the size of the greatest one-to-one matching of boundaries within the tolerance (as mir_eval's)."""
+    hits, at = 0, 0
+    found = sorted(found_s)
+    for wanted in sorted(truth_s):
+        while at < len(found) and found[at] < wanted - tolerance_s:
+            at += 1
+        if at < len(found) and found[at] <= wanted + tolerance_s:
+            hits, at = hits + 1, at + 1
+    return hits
+
+
+def span_hits(truth: Sequence[tuple[float, float]], found: Sequence[tuple[float, float]], least: float = 0.5) -> int:
+    """Return how many true spans are met by a found one with an intersection over union of at least ``least``."""
+    used: set[int] = set()
+    for start_s, stop_s in truth:
+        for index, (first_s, last_s) in enumerate(found):
+            shared = min(stop_s, last_s) - max(start_s, first_s)
+            if index not in used and shared / (max(stop_s, last_s) - min(start_s, first_s)) >= least:
+                used.add(index)
+                break
+    return len(used)
+
+
+def judge(clip: FactoryClip, kind: str, structure: Structure, method: str) -> Verdict:
+    """Return the verdict on ``ours`` or the ``published`` method."""
+    period_s, edges, events = truth_of(clip)
+    if method == "ours":
+        found_period, cycles = structure.period_s, len(structure.cycles)
+        found_edges = [segment.start_s for segment in structure.segments[1:]]
+        spans = [(item.start_s, item.stop_s) for item in structure.anomalies]
+    else:
+        found_period, cycles = published_period(structure), None
+        spans = [(item.start_s, item.stop_s) for item in structure.published_anomalies]
+        found_edges = sorted({t for span in spans for t in span if 1.0 < t < clip.duration_s - 1.0})
+    return Verdict(
+        clip.name,
+        kind,
+        period_s,
+        found_period,
+        len([c for c in clip.timeline.cycles if c.stop_s <= clip.duration_s + 0.5]),
+        cycles,
+        boundary_hits(edges, found_edges),
+        len(found_edges),
+        len(edges),
+        span_hits(events, spans),
+        len(spans),
+        len(events),
+    )
+
+
+def published_period(structure: Structure) -> float | None:
+    """Return the lag of the highest peak above 0.15 in the autocorrelation of the change signal."""
+    values = structure.autocorrelation
+    inner = np.arange(2, max(2, len(values) // 2))
+    peaks = [k for k in inner if values[k] > 0.15 and values[k] >= values[k - 1] and values[k] >= values[k + 1]]
+    return float(max(peaks, key=lambda k: values[k]) * structure.stride_s) if peaks else None
+
+
+def summarise(verdicts: Sequence[Verdict]) -> dict[str, float]:
+    """Return the shares that the issue asks for, over all clips."""
+    periodic = [v for v in verdicts if v.truth_period_s is not None]
+    still = [v for v in verdicts if v.truth_period_s is None]
+    right = [v for v in periodic if v.period_s and v.truth_period_s and abs(v.period_s / v.truth_period_s - 1) <= 0.05]
+    quiet = [v for v in verdicts if v.truth_anomalies == 0]
+    counted = [v for v in periodic if v.cycles is not None and abs(v.cycles - v.truth_cycles) <= 1]
+    return {
+        "clips": len(verdicts),
+        "period_within_5_percent": len(right) / max(1, len(periodic)),
+        "no_period_on_idle": sum(v.period_s is None for v in still) / max(1, len(still)),
+        "count_within_1": len(counted) / max(1, len(periodic)),
+        "boundary_f1": _f1((v.boundary_hits, v.boundaries, v.truth_boundaries) for v in verdicts),
+        "anomaly_f1": _f1((v.anomaly_hits, v.anomalies, v.truth_anomalies) for v in verdicts),
+        "quiet_clips_without_false_span": sum(v.anomalies == 0 for v in quiet) / max(1, len(quiet)),
+    }
+
+
+def _f1(counts: Iterable[tuple[int, int, int]]) -> float:
+    hits, found, true = (sum(column) for column in zip(*counts, strict=True))
+    return 2 * hits / (found + true) if found + true else 1.0
+
+
+def run(seeds: Iterable[int], noise: float = 1.0) -> dict[str, list[Verdict]]:
+    """Return the verdicts of both methods on truth-made embeddings."""
+    verdicts: dict[str, list[Verdict]] = {"ours": [], "published": []}
+    for seed in seeds:
+        clip, kind = bench_clip(seed)
+        made: TruthEmbeddings = truth_embeddings(clip, noise)
+        structure = analyse(made.means, made.starts_s, made.tokens, WINDOW_S)
+        for method, found in verdicts.items():
+            found.append(judge(clip, kind, structure, method))
+    return verdicts
+
+
+def main() -> None:
+    """Run the bench, print the table and write the result."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clips", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=FIRST_REPORTED_SEED)
+    parser.add_argument("--noise", type=float, default=1.0)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--details", action="store_true")
+    options = parser.parse_args()
+    verdicts = run(range(options.seed, options.seed + options.clips), options.noise)
+    summary = {method: summarise(found) for method, found in verdicts.items()}
+    for name in summary["ours"]:
+        print(f"{name:34} {summary['ours'][name]:8.3f} {summary['published'][name]:8.3f}")
+    if options.details:
+        for verdict in verdicts["ours"]:
+            print(verdict)
+    if options.out:
+        result = {"summary": summary, "clips": {name: [asdict(v) for v in found] for name, found in verdicts.items()}}
+        options.out.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()

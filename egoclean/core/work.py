@@ -1,0 +1,170 @@
+"""Which stretches of a clip are the same work, and whether that work repeats, happens once, or is idleness.
+
+Two stretches are the same work when the moments of each are found again in the other about as well as the moments of
+a repeating stretch are found again in itself. Their lag spectra are then pooled, so that work which an interruption
+cut in pieces of two cycles still shows its period.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from egoclean.core.period import Period, cut, estimate_period, pooled_lag_spectrum
+from egoclean.core.similarity import Float32, Float64
+from egoclean.core.stream import Stream
+
+REPETITIVE, ONE_OFF, IDLE = "repetitive", "one-off", "idle"
+
+Edges = NDArray[np.int64]
+
+_SAME_WORK = 0.8
+_STILL = 0.6
+_MOST_REFERENCES = 20_000
+_APART_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch between two boundaries, ``[start_s, stop_s)``, and the evidence for its label.
+
+    ``work`` numbers the work it belongs to, from 0: segments of one number are the same work. ``recurrence`` is how
+    well its moments are found again in other stretches or at least 2 s apart in itself, as a share of how well the
+    clip's usual work is. ``stillness`` is its similarity 1 to 2 s apart as a share of that at 0.1 s. ``period_s`` and
+    ``confidence`` are those of the work.
+    """
+
+    start_s: float
+    stop_s: float
+    label: str
+    work: int
+    recurrence: float
+    stillness: float
+    period_s: float | None
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Stretches ``(first, stop)`` of points that are the same work, its period and its label."""
+
+    spans: tuple[tuple[int, int], ...]
+    period: Period
+    stillness: float
+    label: str
+
+
+def match_levels(rows: Float32, edges: Edges, apart_points: int) -> Float64:
+    """Return ``out[a, b]``: how well the median moment of stretch ``a`` is matched by the best moment of ``b``.
+
+    On the diagonal, moments less than ``apart_points`` apart do not count; a stretch too short for that has -1.
+    """
+    spans = list(pairwise(edges))
+    share = min(1.0, _MOST_REFERENCES / max(1, len(rows)))
+    levels = np.full((len(spans), len(spans)), -1.0)
+    for column, (first, stop) in enumerate(spans):
+        wanted = max(1, round((stop - first) * share))
+        chosen = np.unique(np.linspace(first, stop - 1, wanted).astype(np.int64))
+        best = (rows @ rows[chosen].T).max(axis=1)
+        for row, (start, end) in enumerate(spans):
+            levels[row, column] = float(np.median(best[start:end]))
+        levels[column, column] = _own_level(rows[first:stop], rows[chosen], chosen - first, apart_points)
+    return levels
+
+
+def _own_level(rows: Float32, references: Float32, places: NDArray[np.int64], apart_points: int) -> float:
+    if len(rows) <= 2 * apart_points:
+        return -1.0
+    alike = rows @ references.T
+    alike[np.abs(np.arange(len(rows))[:, None] - places[None, :]) < apart_points] = -1.0
+    return float(np.median(alike.max(axis=1)))
+
+
+def usual_level(levels: Float64, edges: Edges) -> float:
+    """Return the median over the clip's time of how well a stretch is found again in itself; 1 when none can be."""
+    own, lengths = np.diag(levels), np.diff(edges).astype(np.float64)
+    known = own > -1.0
+    if not known.any():
+        return 1.0
+    order = np.argsort(own[known])
+    share = np.cumsum(lengths[known][order]) / lengths[known].sum()
+    return float(own[known][order][np.searchsorted(share, 0.5)])
+
+
+def merge_same_work(rows: Float32, edges: Edges, apart_points: int) -> Edges:
+    """Return ``edges`` without those between two neighbours that are the same work."""
+    while len(edges) > 2:
+        levels = match_levels(rows, edges, apart_points)
+        mutual = np.minimum(levels, levels.T)
+        neighbours = np.array([mutual[index, index + 1] for index in range(len(edges) - 2)])
+        alike = neighbours >= _SAME_WORK * max(usual_level(levels, edges), 1e-6)
+        if not alike.any():
+            break
+        edges = np.delete(edges, 1 + int(np.argmax(neighbours)))
+    return edges
+
+
+def group_same_work(levels: Float64, usual: float) -> NDArray[np.int64]:
+    """Return the number of the work each stretch belongs to: chains of mutual matches share one number."""
+    from scipy.sparse.csgraph import connected_components
+
+    mutual = np.minimum(levels, levels.T) >= _SAME_WORK * max(usual, 1e-6)
+    np.fill_diagonal(mutual, True)
+    return np.asarray(connected_components(mutual, directed=False)[1], dtype=np.int64)
+
+
+def describe_work(stream: Stream, spans: tuple[tuple[int, int], ...]) -> Work:
+    """Return the work of several stretches ``(first, stop)`` of ``stream`` with period and label."""
+    parts = [cut(stream, first, stop) for first, stop in spans]
+    period = estimate_period(parts)
+    still = _stillness(parts)
+    whole = sum(stop - first for first, stop in spans) >= 0.9 * len(stream.values)
+    label = REPETITIVE if period.period_s is not None else IDLE if still >= _STILL or whole else ONE_OFF
+    return Work(spans, period, still, label)
+
+
+def _stillness(parts: list[Stream]) -> float:
+    step_s = parts[0].step_s
+    spectrum = pooled_lag_spectrum(parts, int(2.0 / step_s) + 2)
+    near = spectrum[max(1, round(0.1 / step_s))]
+    far = spectrum[max(1, int(1.0 / step_s)) :]
+    far = far[np.isfinite(far)]
+    return float(np.clip(far.mean() / near, 0.0, 1.0)) if len(far) and near > 1e-6 else 0.0
+
+
+def find_segments(
+    stream: Stream, coarse: Stream, rows: Float32, edges: Edges
+) -> tuple[tuple[Segment, ...], list[Work]]:
+    """Return the labelled segments and their works from boundaries on ``coarse``, a slower copy of ``stream``."""
+    apart = coarse.steps(_APART_S)
+    edges = merge_same_work(rows, edges, apart)
+    levels = match_levels(rows, edges, apart)
+    usual = max(usual_level(levels, edges), 1e-6)
+    groups = group_same_work(levels, usual)
+    bounds_s = coarse.start_s + (edges - 0.5) * coarse.step_s
+    points = np.clip(np.rint((bounds_s - stream.start_s) / stream.step_s + 0.5), 0, len(stream.values)).astype(int)
+    spans = [(int(first), int(stop)) for first, stop in pairwise(points)]
+    works = [
+        describe_work(stream, tuple(spans[index] for index in np.flatnonzero(groups == group)))
+        for group in range(int(groups.max()) + 1)
+    ]
+    segments = []
+    for index, (start_s, stop_s) in enumerate(pairwise(bounds_s)):
+        work = works[groups[index]]
+        again = float(np.clip(levels[index].max() / usual, 0.0, 1.0))
+        segments.append(
+            Segment(
+                float(start_s),
+                float(stop_s),
+                work.label,
+                int(groups[index]),
+                again,
+                work.stillness,
+                work.period.period_s,
+                work.period.confidence,
+            )
+        )
+    return tuple(segments), works
