@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
@@ -21,8 +22,8 @@ class Hub:
     """Data sets by name, each a dict of path to bytes; ``faults`` are used up one a request for bytes.
 
     A fault is ``("drop", n)``: break the connection after n bytes; ``("status", code)``; ``("close", n)``: end the
-    answer politely after n bytes; ``("whole",)``: ignore the range; ``("corrupt",)``: flip a byte; ``("grown",)``:
-    claim another total.
+    answer politely after n bytes; ``("stall", n, s)``: say nothing for s seconds after n bytes; ``("whole",)``: ignore
+    the range; ``("corrupt",)``: flip a byte; ``("grown",)``: claim another total.
     """
 
     def __init__(self):
@@ -181,6 +182,11 @@ class _Handler(BaseHTTPRequestHandler):
             body = body[: fault[1]]
             self.close_connection = True
         try:
+            if fault[0] == "stall":
+                self.wfile.write(body[: fault[1]])
+                self.wfile.flush()
+                time.sleep(fault[2])
+                body = body[fault[1] :]
             self.wfile.write(body)
             self.hub.body_bytes += len(body)
         except (BrokenPipeError, ConnectionResetError):

@@ -11,6 +11,7 @@ from egoclean.config import IngestConfig
 from egoclean.errors import SourceError
 from egoclean.records import ClipKind, MediaLocation, Severity
 from egoclean.sources.discover import discover
+from egoclean.sources.discovery import source_bytes
 
 
 def add(root, path, data=b"video"):
@@ -158,7 +159,17 @@ def test_a_folder_called_like_a_video_and_a_socket_are_no_videos(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "name", ["spaces in it.mp4", "new\nline.mp4", "emoji 🎥.mp4", ";$(touch x).mp4", "é" * 125 + ".mp4"]
+    "name",
+    [
+        "spaces in it.mp4",
+        "new\nline.mp4",
+        "emoji 🎥.mp4",
+        ";$(touch x).mp4",
+        "<img src=x onerror=1>.mp4",
+        "[a](javascript:1).mp4",
+        "=1+1.mp4",
+        "é" * 125 + ".mp4",
+    ],
 )
 def test_any_name_works(tmp_path, name):
     add(tmp_path, f"v/{name}")
@@ -195,6 +206,15 @@ def test_a_file_of_no_known_kind_and_an_empty_folder(tmp_path):
 def test_a_relative_source_and_its_absolute_name_give_the_same_clips(egocentric, monkeypatch):
     monkeypatch.chdir(egocentric)
     assert discover(".").clips == discover(str(egocentric)).clips
+
+
+def test_the_bytes_of_a_clip_are_known_before_it_is_read(egocentric, tmp_path):
+    sizes = {source_bytes(clip) for clip in discover(str(egocentric)).clips}
+    assert sizes == {len(b"factory001_worker001 0"), len(b"other layout")}
+    (clip,) = discover(str(add(tmp_path, "a.mp4", b"12345"))).clips
+    assert source_bytes(clip) == 5
+    (tmp_path / "a.mp4").unlink()
+    assert source_bytes(clip) == 0
 
 
 def test_the_licence_is_written_to_each_clip(egocentric):

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,8 +21,9 @@ from huggingface_hub import close_session, constants
 from egoclean.config import IngestConfig
 from egoclean.errors import SourceError, UsageError
 from egoclean.records import Severity
-from egoclean.sources import hub_client, secrets
+from egoclean.sources import hub_client, hub_ranges, secrets
 from egoclean.sources.discover import discover
+from egoclean.sources.discovery import source_bytes
 from egoclean.sources.fingerprint import fingerprint_clip
 from egoclean.sources.hub import hub_ids
 from egoclean.sources.hub_client import connect
@@ -104,7 +106,7 @@ def test_clips_are_listed_without_downloading_a_video(hub):
     clip = found.clips[1]
     assert (clip.factory, clip.worker, clip.location) == ("factory_001", "worker_001", None)
     assert clip.carried["video_index"] == 1
-    assert clip.remote.size_bytes == SIZES[1]
+    assert clip.remote.size_bytes == source_bytes(clip) == SIZES[1]
     assert clip.source_uri == f"hub:{REPOSITORY}@{COMMIT}/{SHARD_PATH}#factory001_worker001_00001.mp4"
     assert hub.body_bytes < 150_000
     assert not hub.paths("factory_002")
@@ -175,6 +177,24 @@ def test_a_connection_dropped_five_times_ends_in_identical_bytes(hub, raw, verif
     assert Path(fetched.location.path).read_bytes() == expected
     assert hub.body_bytes - before <= len(expected) + 400_000
     assert len(hub.waits) == 5
+
+
+def test_a_connection_that_hangs_is_given_up_and_taken_up(hub, raw, monkeypatch):
+    clip = one_clip()
+    monkeypatch.setattr(hub_ranges, "TIMEOUT_S", 0.3)
+    hub.faults = [("stall", 200_000, 1.5)]
+    assert Path(fetch_clip(clip, raw).location.path).read_bytes() == MEMBERS["factory001_worker001_00001.mp4"]
+    assert len(hub.waits) == 1
+
+
+def test_fetches_of_one_clip_at_the_same_time_do_not_mix(hub, raw):
+    clip = one_clip()
+    hub.faults = [("drop", 300_000), ("drop", 100_000), ("close", 50_000), ("drop", 500_000)]
+    with ThreadPoolExecutor(4) as pool:
+        fetched = list(pool.map(lambda _: fetch_clip(clip, raw), range(4)))
+    assert len({fetched_path.location.path for fetched_path in fetched}) == 1
+    assert Path(fetched[0].location.path).read_bytes() == MEMBERS["factory001_worker001_00001.mp4"]
+    assert not list(raw.rglob("*.part"))
 
 
 def test_short_answers_go_on_where_they_stopped(hub, raw):
