@@ -86,7 +86,8 @@ start() {
   install run
   local address="http://127.0.0.1:$port"
   if answers "$address/_stcore/health"; then
-    say "something already answers at $address: open it, or choose another port with EGOCLEAN_PORT"
+    "$python" -m egoclean run "$@" --project project --background >/dev/null
+    say "a dashboard already answers at $address; EGOCLEAN_PORT names another port for a second one"
     exit 0
   fi
   "$python" -m egoclean app --project project --port "$port" &

@@ -65,8 +65,15 @@ def run_here(
         with TerminalReporter() as terminal:
             reporter = ReporterGroup([terminal, RecordingReporter(recorder)])
             folders = [_demo_folder(project, source, reporter) for source in sources]
-            summary = pipeline.run(project, settings, folders, reporter, until=until, workers=workers)
-        project.save(sources, settings)
+            summary = pipeline.run(
+                project,
+                settings,
+                folders,
+                reporter,
+                until=until,
+                workers=workers,
+                on_discovered=lambda: project.save(sources, settings),
+            )
     except KeyboardInterrupt:
         recorder.finish(RunState.INTERRUPTED, "Stopped; running again goes on where it was.")
         raise

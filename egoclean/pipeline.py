@@ -7,7 +7,7 @@ the keys of what it reads, so that what is finished is never done again and a ki
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -146,10 +146,12 @@ def run(
     *,
     until: str = "export",
     workers: int | None = None,
+    on_discovered: Callable[[], None] | None = None,
 ) -> RunSummary:
     """Do every verb up to ``until`` for every clip of ``sources``; return how it ended.
 
-    A clip that is rejected, or whose job fails, is recorded with its reason and the others go on.
+    A clip that is rejected, or whose job fails, is recorded with its reason and the others go on. ``on_discovered`` is
+    called once all sources were found to be there.
 
     Raises
     ------
@@ -158,6 +160,8 @@ def run(
     state = _Run(project, settings, reporter or SilentReporter(), Library(project))
     state.library.cache.sweep()
     source_clips, notes = discover_clips(sources, settings)
+    if on_discovered is not None:
+        on_discovered()
     for note in notes:
         state.reporter.note(note.message)
     clips = _fingerprint(state, source_clips, workers)

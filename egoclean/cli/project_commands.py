@@ -118,7 +118,7 @@ def status_command(project_folder: Path, as_json: bool) -> None:
 @project_option
 def stop_command(project_folder: Path) -> None:
     """Stop the runs of a project; what is finished is kept."""
-    for run_id in jobs.stop_runs(_existing(project_folder)):
+    for run_id in jobs.stop_runs(open_project(project_folder)):
         click.echo(run_id)
 
 
