@@ -93,7 +93,8 @@ class Cache:
             about = json.loads((folder / "entry.json").read_text(encoding="utf-8"))
             fault = self._fault(folder, about)
         except FileNotFoundError:
-            if folder.is_dir():
+            # another process may have published meanwhile: a folder appears with its entry.json or not at all
+            if folder.is_dir() and not (folder / "entry.json").exists():
                 self._quarantine(folder, "entry.json is missing")
             return None
         except (ValueError, OSError, RecursionError) as error:
