@@ -24,6 +24,7 @@ _SHIFT = 4
 _FAR_PX = 6000.0
 _NEAR_M = 0.03
 _BEYOND_SLOPE = 0.6
+_NO_MAP = np.zeros(0, np.float32)
 
 
 def single_threaded() -> None:
@@ -49,6 +50,7 @@ class Lens:
         self._grid = grid.reshape(-1, 2)
         self.rays = self._unproject(self._grid)
         self.light = self._falloff().astype(np.float32)
+        self._scratch: dict[str, Picture] = {}
 
     def pixels(self, points: Array) -> Array:
         """Return the pixel of each point in camera axes, (N, 2); points must lie before the camera (z > 0)."""
@@ -87,11 +89,36 @@ class Lens:
         softness = 3.0 * self.step / self.camera.fx
         return np.asarray(fall * np.clip(margin / softness, 0.0, 1.0))
 
-    def enlarge(self, coarse: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return a grid of values (rows, columns, n) for each pixel, (height, width, n)."""
-        size = (self.columns * self.step, self.rows * self.step)
-        full = cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR)
-        return full[self.step : self.step + self.height, self.step : self.step + self.width]
+    def background(self, texture: Picture, coarse: NDArray[np.float32]) -> Picture:
+        """Return ``texture`` seen through a coarse grid of its pixels; large pictures are sampled at half size."""
+        return self.background_part(texture, coarse, (0, 0), (self.width, self.height))
+
+    def background_part(
+        self, texture: Picture, coarse: NDArray[np.float32], start: tuple[int, int], size: tuple[int, int]
+    ) -> Picture:
+        """Return the part of :meth:`background` of ``size`` (width, height) from pixel ``start`` (x, y)."""
+        step = self.step
+        left, top = start[0] // step, start[1] // step
+        right, bottom = -(-(start[0] + size[0]) // step) + 2, -(-(start[1] + size[1]) // step) + 2
+        part = coarse[top:bottom, left:right]
+        inner = step if self.width < 900 else step // 2
+        places = cv2.resize(part, (part.shape[1] * inner, part.shape[0] * inner), interpolation=cv2.INTER_LINEAR)
+        buffer = self.scratch("seen", *places.shape[:2])
+        seen = cv2.remap(texture, places, _NO_MAP, cv2.INTER_LINEAR, dst=buffer)
+        if inner != step:
+            rows, columns = part.shape[0] * step, part.shape[1] * step
+            full = self.scratch("full", rows, columns)
+            seen = cv2.resize(seen, (columns, rows), dst=full, interpolation=cv2.INTER_LINEAR)
+        row, column = start[1] - (top - 1) * step, start[0] - (left - 1) * step
+        return np.array(seen[row : row + size[1], column : column + size[0]])
+
+    def scratch(self, name: str, rows: int, columns: int) -> Picture:
+        """Return a picture (rows, columns, 3) to write into, the same one each time: pages are not asked for anew."""
+        found = self._scratch.get(name)
+        if found is None or found.size < rows * columns * 3:
+            found = self._scratch[name] = np.empty(rows * columns * 3, np.uint8)
+        part: Picture = found[: rows * columns * 3].reshape(rows, columns, 3)
+        return part
 
 
 class View:
@@ -124,10 +151,16 @@ def rotation_of(yaw_deg: float, pitch_deg: float, roll_deg: float = 0.0) -> Arra
     yaw, pitch, roll = (math.radians(angle) for angle in (yaw_deg, pitch_deg, roll_deg))
     forward = np.array([math.sin(yaw) * math.cos(pitch), math.sin(pitch), math.cos(yaw) * math.cos(pitch)])
     right = np.array([math.cos(yaw), 0.0, -math.sin(yaw)])
-    down = np.cross(forward, right)
+    down = cross(forward, right)
     turned_right = math.cos(roll) * right + math.sin(roll) * down
     turned_down = math.cos(roll) * down - math.sin(roll) * right
     return np.stack([turned_right, turned_down, forward])
+
+
+def cross(first: Array, second: Array) -> Array:
+    """Return the cross product of two vectors (3,)."""
+    (a, b, c), (d, e, f) = first.tolist(), second.tolist()
+    return np.array([b * f - c * e, c * d - a * f, a * e - b * d])
 
 
 def _clip_near(polygon: Array) -> Array:
@@ -143,33 +176,47 @@ def _clip_near(polygon: Array) -> Array:
     return np.array(kept).reshape(-1, 3)
 
 
-def _fixed(points: Array) -> NDArray[np.int32]:
-    return np.round(np.clip(points, -_FAR_PX, _FAR_PX) * (1 << _SHIFT)).astype(np.int32)
+def fixed(points: Array) -> NDArray[np.int32]:
+    """Return pixels (..., 2) in the fixed-point form that :func:`fill_fixed` takes."""
+    scaled = points * (1 << _SHIFT)
+    limit = _FAR_PX * (1 << _SHIFT)
+    return np.minimum(np.maximum(scaled, -limit), limit).astype(np.int32)
+
+
+def fill_fixed(picture: Picture, points: NDArray[np.int32], colour: Sequence[float]) -> None:
+    """Fill a convex polygon given by :func:`fixed`, with smooth edges."""
+    cv2.fillConvexPoly(picture, points, colour, cv2.LINE_AA, _SHIFT)
 
 
 def fill_convex(picture: Picture, points: Array, colour: Sequence[float]) -> None:
     """Fill a convex polygon, (N, 2) pixels, with smooth edges."""
     if len(points) >= 3:
-        cv2.fillConvexPoly(picture, _fixed(points), tuple(colour), cv2.LINE_AA, _SHIFT)
+        fill_fixed(picture, fixed(points), colour)
 
 
 def fill_polygon(picture: Picture, points: Array, colour: Sequence[float], smooth: bool = True) -> None:
     """Fill any polygon, (N, 2) pixels."""
     if len(points) >= 3:
-        cv2.fillPoly(picture, [_fixed(points)], tuple(colour), cv2.LINE_AA if smooth else cv2.LINE_8, _SHIFT)
+        cv2.fillPoly(picture, [fixed(points)], tuple(colour), cv2.LINE_AA if smooth else cv2.LINE_8, _SHIFT)
 
 
 def draw_line(picture: Picture, points: Array, colour: Sequence[float], width_px: float, closed: bool = False) -> None:
     """Draw a polyline through (N, 2) pixels."""
     if len(points) >= 2:
-        cv2.polylines(picture, [_fixed(points)], closed, tuple(colour), max(1, round(width_px)), cv2.LINE_AA, _SHIFT)
+        cv2.polylines(picture, [fixed(points)], closed, tuple(colour), max(1, round(width_px)), cv2.LINE_AA, _SHIFT)
 
 
 def fill_circle(picture: Picture, centre: Array, radius_px: float, colour: Sequence[float]) -> None:
     """Fill a circle."""
-    scale = 1 << _SHIFT
-    x, y = (round(float(value) * scale) for value in np.clip(centre, -_FAR_PX, _FAR_PX))
-    cv2.circle(picture, (x, y), max(1, round(radius_px * scale)), tuple(colour), -1, cv2.LINE_AA, _SHIFT)
+    fill_circles(picture, np.asarray(centre)[None], np.array([radius_px]), [colour])
+
+
+def fill_circles(picture: Picture, centres: Array, radii_px: Array, colours: Sequence[Sequence[float]]) -> None:
+    """Fill circles (N, 2) with radii (N,), in order."""
+    places = fixed(centres).tolist()
+    sizes = np.maximum(1, radii_px * (1 << _SHIFT)).astype(np.int32).tolist()
+    for place, size, colour in zip(places, sizes, colours, strict=True):
+        cv2.circle(picture, place, size, colour, -1, cv2.LINE_AA, _SHIFT)
 
 
 _ARC = np.linspace(-math.pi / 2, math.pi / 2, 6)
@@ -180,16 +227,17 @@ def capsule_outlines(starts: Array, stops: Array, start_radii: Array, stop_radii
     along = stops - starts
     angle = np.arctan2(along[:, 1], along[:, 0])[:, None]
     front = angle + _ARC
-    rear = front + math.pi
-    first = stops[:, None] + stop_radii[:, None, None] * np.stack([np.cos(front), np.sin(front)], axis=-1)
-    second = starts[:, None] + start_radii[:, None, None] * np.stack([np.cos(rear), np.sin(rear)], axis=-1)
-    return np.concatenate([first, second], axis=1)
+    outlines = np.empty((len(starts), 12, 2))
+    for axis, turned in ((0, np.cos(front)), (1, np.sin(front))):
+        outlines[:, :6, axis] = stops[:, axis, None] + stop_radii[:, None] * turned
+        outlines[:, 6:, axis] = starts[:, axis, None] - start_radii[:, None] * turned
+    return outlines
 
 
-def sample(texture: Picture, u: NDArray[np.float32], v: NDArray[np.float32], wrap: bool = False) -> Picture:
-    """Return ``texture`` at pixel coordinates ``u``, ``v``, linearly interpolated."""
+def sample(texture: Picture, places: NDArray[np.float32], wrap: bool = False) -> Picture:
+    """Return ``texture`` at pixel coordinates (height, width, 2), linearly interpolated."""
     border = cv2.BORDER_WRAP if wrap else cv2.BORDER_REPLICATE
-    return np.asarray(cv2.remap(texture, u, v, cv2.INTER_LINEAR, borderMode=border), dtype=np.uint8)
+    return np.asarray(cv2.remap(texture, places, _NO_MAP, cv2.INTER_LINEAR, borderMode=border), dtype=np.uint8)
 
 
 def paste_masked(picture: Picture, content: Picture, mask: Picture, left: int, top: int) -> None:
@@ -216,12 +264,13 @@ def darken(picture: Picture, points: Array, strength: float, blur_px: float) -> 
 
 
 def apply_light(picture: Picture, lens: Lens, light: NDArray[np.float32]) -> Picture:
-    """Return ``picture`` times ``light``, a coarse grid (rows, columns, 3) of factors from 0 to 1.99."""
+    """Return ``picture``, changed in place, times ``light``, a coarse grid (rows, columns, 3) of factors from 0 to 1.99."""
     coarse = np.clip(light * 128.0, 0, 255).astype(np.uint8)
-    size = (lens.columns * lens.step, lens.rows * lens.step)
-    full = cv2.resize(coarse, size, interpolation=cv2.INTER_LINEAR)
+    rows, columns = lens.rows * lens.step, lens.columns * lens.step
+    buffer = lens.scratch("light", rows, columns)
+    full = cv2.resize(coarse, (columns, rows), dst=buffer, interpolation=cv2.INTER_LINEAR)
     part = full[lens.step : lens.step + lens.height, lens.step : lens.step + lens.width]
-    return np.asarray(cv2.multiply(picture, part, scale=1 / 128), dtype=np.uint8)
+    return np.asarray(cv2.multiply(picture, part, dst=picture, scale=1 / 128), dtype=np.uint8)
 
 
 def blur_motion(picture: Picture, across_px: float, down_px: float) -> Picture:
@@ -231,8 +280,8 @@ def blur_motion(picture: Picture, across_px: float, down_px: float) -> Picture:
 
 
 def average(first: Picture, second: Picture) -> Picture:
-    """Return the mean of two pictures."""
-    return np.asarray(cv2.addWeighted(first, 0.5, second, 0.5, 0.0), dtype=np.uint8)
+    """Return the mean of two pictures, written into the first."""
+    return np.asarray(cv2.addWeighted(first, 0.5, second, 0.5, 0.0, dst=first), dtype=np.uint8)
 
 
 class Noise:
@@ -247,12 +296,12 @@ class Noise:
         self._size = (height, width)
 
     def add(self, picture: Picture, frame: int) -> Picture:
-        """Return ``picture`` with the noise of one frame."""
+        """Return ``picture``, changed in place, with the noise of one frame."""
         height, width = self._size
         row, column = self._starts[frame % len(self._starts)]
         window = (slice(row, row + height), slice(column, column + width))
-        brighter = cv2.add(picture, self._above[window])
-        return np.asarray(cv2.subtract(brighter, self._below[window]), dtype=np.uint8)
+        cv2.add(picture, self._above[window], dst=picture)
+        return np.asarray(cv2.subtract(picture, self._below[window], dst=picture), dtype=np.uint8)
 
 
 def resize(picture: Picture, width: int, height: int) -> Picture:
@@ -302,3 +351,16 @@ def reflect_below(picture: Picture, row: int, strength: float) -> Picture:
     result = picture.copy()
     result[row : row + rows] = cv2.addWeighted(picture[row : row + rows], 1 - strength, mirrored, strength, 0.0)
     return result
+
+
+def tinted(picture: Picture, tint: Picture, mist: Picture) -> Picture:
+    """Return ``picture`` times ``tint`` / 128 plus ``mist``."""
+    return np.asarray(cv2.add(cv2.multiply(picture, tint, scale=1 / 128), mist), dtype=np.uint8)
+
+
+def shift_down(picture: Picture, rows: int) -> Picture:
+    """Return ``picture`` moved down by ``rows`` (up when negative); the border row is repeated."""
+    if rows == 0:
+        return picture
+    height = picture.shape[0]
+    return np.ascontiguousarray(picture[np.clip(np.arange(height) - rows, 0, height - 1)])

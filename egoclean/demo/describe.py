@@ -17,26 +17,30 @@ from egoclean.demo.world import (
     World,
     rng_for,
 )
+from egoclean.records import Intrinsics
 
 Plan = Sequence[tuple[str, float]]
 
+_MINIMUM_S = 40.1
+_DUPLICATE_OFFSET_S = 3.2
+
 _FULL_PLANS: tuple[tuple[int, Plan, Plan], ...] = (
-    (1, (("press", 27.0),), (("refill_walk", 0.3), ("dropped_part", 0.75))),
-    (1, (("screw", 17.0), ("pack", 21.0)), (("light_change", 0.62),)),
-    (2, (("sort", 13.5), ("inspect", 17.0)), (("idle", 0.6),)),
-    (2, (("press", 40.0),), ()),
-    (3, (("pack", 18.0), ("wipe", 16.5)), (("dropped_part", 0.35), ("light_change", 0.75))),
-    (4, (("wipe", 12.0), ("screw", 15.0)), (("refill_walk", 0.25), ("idle", 0.8))),
-    (4, (("inspect", 20.0), ("sort", 16.0)), (("dropped_part", 0.7),)),
+    (1, (("press", 24.0),), (("refill_walk", 0.35), ("dropped_part", 0.8))),
+    (1, (("screw", 17.0), ("pack", 19.0)), (("light_change", 0.62),)),
+    (2, (("sort", 13.0), ("inspect", 16.0)), (("idle", 0.6),)),
+    (2, (("press", 36.0),), ()),
+    (3, (("pack", 17.0), ("wipe", 15.0)), (("dropped_part", 0.4), ("light_change", 0.78))),
+    (4, (("wipe", 12.0), ("screw", 14.0)), (("refill_walk", 0.25), ("idle", 0.8))),
+    (4, (("inspect", 19.0), ("sort", 14.0)), (("dropped_part", 0.7),)),
 )
 _TINY_PLANS: tuple[tuple[int, Plan, Plan], ...] = (
-    (1, (("press", 6.0),), (("dropped_part", 0.4),)),
-    (1, (("sort", 8.0),), ()),
-    (2, (("wipe", 9.0),), ()),
+    (1, (("press", 5.0),), (("dropped_part", 0.4),)),
+    (1, (("sort", 7.0),), ()),
+    (2, (("wipe", 7.0),), ()),
 )
 _TINY_WIDTH, _TINY_HEIGHT = 320, 180
 
-_WEATHER = (
+_WEATHER: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Parked cars along the road, light traffic", ()),
     ("Following a van past offices", ()),
     ("Night, light traffic under street lamps", ("night",)),
@@ -61,16 +65,16 @@ def describe_world(seed: int = 0, size: Size = "full") -> World:
             _worker(seed, 1, 1, scaled(NARROWING, _TINY_WIDTH, _TINY_HEIGHT)),
             _worker(seed, 2, 2, scaled(EQUIDISTANT, _TINY_WIDTH, _TINY_HEIGHT)),
         )
-        clips = _clips(seed, workers, _TINY_PLANS)
+        clips = _clips(seed, workers, _TINY_PLANS, 8.0)
         return World(seed, size, clips, _scenes(seed, (0, 2, 7), 16.5), 320, 180)
     lenses = (NARROWING, EQUIDISTANT, MILD, WIDE_SMALL)
     workers4 = tuple(_worker(seed, 1 + index // 2, index + 1, lens) for index, lens in enumerate(lenses))
-    clips = _clips(seed, workers4, _FULL_PLANS)
+    clips = _clips(seed, workers4, _FULL_PLANS, _MINIMUM_S)
     original = next(clip for clip in clips if clip.worker.worker_number == 3)
     duplicate = replace(
         original,
         video_index=1,
-        variation=Variation(offset_s=3.2, crop_share=0.015, gain=1.07, noise_seed=1),
+        variation=Variation(offset_s=_DUPLICATE_OFFSET_S, crop_share=0.015, gain=1.07, noise_seed=1),
         duplicate_of=original.name,
     )
     ordered = tuple(sorted((*clips, duplicate), key=lambda clip: clip.name))
@@ -98,24 +102,28 @@ def sample_scene(seed: int, rare: tuple[str, ...] = ()) -> DrivingScene:
     return _scene(seed, seed, description, rare, 16.5)
 
 
-def _worker(seed: int, factory: int, number: int, lens: object) -> Worker:
-    return Worker(factory, number, lens, int(rng_for(seed, "worker", number).integers(0, 2**31)))  # type: ignore[arg-type]
+def _worker(seed: int, factory: int, number: int, lens: Intrinsics) -> Worker:
+    return Worker(factory, number, lens, int(rng_for(seed, "worker", number).integers(0, 2**31)))
 
 
-def _clips(seed: int, workers: Sequence[Worker], plans: Sequence[tuple[int, Plan, Plan]]) -> tuple[FactoryClip, ...]:
+def _clips(
+    seed: int, workers: Sequence[Worker], plans: Sequence[tuple[int, Plan, Plan]], minimum_s: float
+) -> tuple[FactoryClip, ...]:
     clips: list[FactoryClip] = []
     for number, plan, events in plans:
         worker = workers[number - 1]
         index = sum(clip.worker == worker for clip in clips)
         rng = rng_for(seed, "clip", number, index)
         tempo = float(rng_for(worker.seed, "tempo").uniform(0.88, 1.15))
-        clips.append(FactoryClip(worker, index, int(rng.integers(0, 2**31)), make_timeline(rng, plan, events, tempo)))
+        least_s = minimum_s + (_DUPLICATE_OFFSET_S if number == 3 else 0.0)
+        timeline = make_timeline(rng, plan, events, tempo, least_s)
+        clips.append(FactoryClip(worker, index, int(rng.integers(0, 2**31)), timeline))
     return tuple(clips)
 
 
 def _scenes(seed: int, numbers: Sequence[int], duration_s: float) -> tuple[DrivingScene, ...]:
     return tuple(
-        _scene(seed, number, *_WEATHER[number], duration_s, sweeps=position == 0)
+        _scene(seed, number, _WEATHER[number][0], _WEATHER[number][1], duration_s, sweeps=position == 0)
         for position, number in enumerate(numbers)
     )
 

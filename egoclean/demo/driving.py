@@ -63,13 +63,16 @@ class DrivingRenderer:
         self.yaw_deg = yaw_deg
         self._night, self._rain = "night" in scene.rare, "rain" in scene.rare
         self._lens = Lens(camera)
+        self._rotation = canvas.rotation_of(yaw_deg, -0.4)
         rng = rng_for(scene.seed, "street")
         self._drive = Drive(scene)
         self._lanes, self._lane_x, self._travel = self._drive.lanes, self._drive.lane_x, self._drive.travel
         self._ground = _paint_ground(rng, self._lanes)
         self._still = self._street(rng)
+        self._still_z = np.array([float(np.mean(shape.quads[0, :, 2])) for shape in self._still])
         self._traffic = self._vehicles(rng)
-        self._sky, self._base, self._haze = self._backdrop(rng)
+        self._sky, self._haze = self._backdrop(rng)
+        self._places, self._tint, self._mist, self._rows = self._ground_maps()
         self._noise = Noise(
             rng_for(scene.seed, "noise", yaw_deg), camera.image_width, camera.image_height, 4.5 if self._night else 2.2
         )
@@ -82,25 +85,28 @@ class DrivingRenderer:
     def frame(self, time_s: float) -> Picture:
         """Return the frame at ``time_s`` seconds into the scene, RGB (height, width, 3) uint8."""
         x, z = self._drive.place(time_s)
-        pitch = 0.25 * math.sin(2.1 * time_s) - 0.4
-        view = View(self._lens, np.array([x, -CAMERA_HEIGHT_M, z]), canvas.rotation_of(self.yaw_deg, pitch))
+        view = View(self._lens, np.array([x, -CAMERA_HEIGHT_M, z]), self._rotation)
         picture = self._draw_ground(view)
-        objects = [(float(np.mean(shape.quads[0, :, 2])), shape) for shape in self._still]
-        objects += [(place[1], self._car_at(shape, place, lead)) for shape, place, lead in self._places(time_s)]
-        objects = [item for item in objects if -25.0 < item[0] - z < _HORIZON_M]
+        places = [(shape, where) for shape, where in self._moving(time_s) if -25.0 < where[1] - z < _HORIZON_M]
+        near = np.flatnonzero(np.abs(self._still_z - z) < _HORIZON_M)
+        objects = [(float(self._still_z[k]), self._still[k]) for k in near]
+        objects += [(where[1], shape.moved(*where)) for shape, where in places]
+        objects.sort(key=lambda item: -abs(item[0] - z))
         walker = self._walker(time_s)
-        for distance, shape in sorted(objects, key=lambda item: -abs(item[0] - z)):
-            if walker is not None and abs(walker[1] - z) > abs(distance - z):
-                self._draw_walker(picture, view, walker, time_s)
-                walker = None
-            self._draw_shape(picture, view, shape)
-        if walker is not None:
+        if walker is None:
+            self._draw_shapes(picture, view, [shape for _, shape in objects])
+        else:
+            behind = [shape for depth, shape in objects if abs(depth - z) > abs(walker[1] - z)]
+            self._draw_shapes(picture, view, behind)
             self._draw_walker(picture, view, walker, time_s)
+            self._draw_shapes(picture, view, [shape for _, shape in objects[len(behind) :]])
         if self._rain:
             picture = self._draw_rain(picture, time_s)
         gain = np.float32(1.0 + 0.06 * math.sin(0.7 * time_s + self.scene.seed % 7))
         light = np.repeat((self._lens.light * gain)[..., None], 3, axis=2)
-        return self._noise.add(canvas.apply_light(picture, self._lens, light), round(time_s * 100))
+        picture = canvas.apply_light(picture, self._lens, light)
+        shake_px = 0.004 * self.camera.fy * math.sin(2.1 * time_s) + 0.002 * self.camera.fy * math.sin(9.0 * time_s)
+        return self._noise.add(canvas.shift_down(picture, round(shake_px)), round(time_s * 100))
 
     def _street(self, rng: np.random.Generator) -> list[Shape]:
         shapes: list[Shape] = []
@@ -113,22 +119,24 @@ class DrivingRenderer:
                 if rng.random() > 0.55 * leafy:
                     shapes.append(street.building(rng, side, z, depth, self._night))
                 z += depth + float(rng.uniform(0.5, 7.0))
-            for z in np.arange(-15.0, last, 9.0):
-                if rng.random() < leafy:
-                    shapes.append(
-                        street.tree(rng, side * float(rng.uniform(9.6, 11.0)), float(z) + float(rng.uniform(-2, 2)))
-                    )
-            for z in np.arange(-10.0, last, 27.0):
-                shapes.append(street.lamp(side * 8.9, float(z), self._night))
-            if "arked" in self.scene.description or rng.random() < 0.4:
-                edge = self._lanes * LANE_M + 1.1
-                for z in np.arange(-10.0, last, 7.0):
-                    if rng.random() < 0.5:
-                        parked = street.car(rng, bool(rng.random() < 0.2), False)
-                        shapes.append((parked.turned() if side < 0 else parked).moved(side * edge, float(z)))
+            trees = [float(z) for z in np.arange(-15.0, last, 9.0) if rng.random() < leafy]
+            shapes += [street.tree(rng, side * float(rng.uniform(9.6, 11.0)), z) for z in trees]
+            shapes += [street.lamp(side * 8.9, float(z), self._night) for z in np.arange(-10.0, last, 27.0)]
+            shapes += self._parked(rng, side, last)
         if "cones" in self.scene.description:
             shapes += [street.cone(self._lane_x + 1.5, float(z)) for z in np.arange(10.0, last, 6.0)]
         return shapes
+
+    def _parked(self, rng: np.random.Generator, side: float, last: float) -> list[Shape]:
+        if "arked" not in self.scene.description and rng.random() > 0.4:
+            return []
+        edge = self._lanes * LANE_M + 1.35
+        cars = []
+        for z in np.arange(-10.0, last, 7.0):
+            if rng.random() < 0.5:
+                car = street.car(rng, bool(rng.random() < 0.2), False)
+                cars.append((car.turned() if side < 0 else car).moved(side * edge, float(z)))
+        return cars
 
     def _vehicles(self, rng: np.random.Generator) -> list[tuple[Shape, float, float, bool]]:
         vehicles: list[tuple[Shape, float, float, bool]] = []
@@ -147,18 +155,15 @@ class DrivingRenderer:
             vehicles.append((shape, lane, float(rng.uniform(20.0, 380.0)), False))
         return vehicles
 
-    def _places(self, time_s: float) -> list[tuple[Shape, tuple[float, float], bool]]:
-        places = []
+    def _moving(self, time_s: float) -> list[tuple[Shape, tuple[float, float]]]:
         _, z = self._drive.place(time_s)
+        places = []
         for shape, x, start, lead in self._traffic:
-            ahead = z + start + 2.5 * math.sin(0.45 * time_s) if lead else start - 9.5 * time_s
-            places.append((shape, (x, ahead), lead))
+            ahead = z + start + 2.5 * math.sin(0.45 * time_s) if lead else start - 9.5 * time_s + 4.3
+            places.append((shape, (x, ahead)))
         return places
 
-    def _car_at(self, shape: Shape, place: tuple[float, float], lead: bool) -> Shape:
-        return shape.moved(place[0], place[1] if lead else place[1] + 4.3)
-
-    def _backdrop(self, rng: np.random.Generator) -> tuple[Picture, NDArray[np.float32], Array]:
+    def _backdrop(self, rng: np.random.Generator) -> tuple[Picture, Array]:
         width, height = self.camera.image_width, self.camera.image_height
         if self._night:
             top, low = np.array([8, 10, 20.0]), np.array([34, 34, 44.0])
@@ -171,58 +176,79 @@ class DrivingRenderer:
         sky = np.repeat(top + (low - top) * share, width, axis=1)
         clouds = canvas.soft_noise(rng, width, height, width / 7, height / 14) * (0.3 if self._rain else 1.0)
         sky += (26.0 * np.clip(clouds, 0, 1.2) * (0.2 if self._night else 1.0))[..., None]
-        u, v = np.meshgrid(np.arange(width), np.arange(height))
-        rays = np.stack(
-            [(u - self.camera.cx) / self.camera.fx, (v - self.camera.cy) / self.camera.fy, np.ones_like(u, float)], -1
-        )
-        return np.clip(sky, 0, 255).astype(np.uint8), rays.astype(np.float32), low
+        return np.clip(sky, 0, 255).astype(np.uint8), low
+
+    def _ground_maps(self) -> tuple[NDArray[np.float32], Picture, Picture, tuple[int, int]]:
+        """Return, from the horizon down, each pixel's place on the ground, its light and its mist; and the rows."""
+        camera = self.camera
+        u, v = np.meshgrid(np.arange(camera.image_width), np.arange(camera.image_height))
+        rays = np.stack([(u - camera.cx) / camera.fx, (v - camera.cy) / camera.fy, np.ones_like(u, float)], -1)
+        rays = rays @ self._rotation
+        first = int(np.flatnonzero((rays[..., 1] > 0.004).all(axis=1))[0])
+        rays = rays[first:]
+        reach = CAMERA_HEIGHT_M / rays[..., 1]
+        x, z = reach * rays[..., 0], reach * rays[..., 2]
+        distance = np.hypot(x, z).astype(np.float32)
+        fog = np.exp(-distance / (60.0 if self._rain else 110.0))[..., None]
+        tint = self._light_at(distance)[..., None] * fog * (0.86 if self._rain else 1.0)
+        tint = np.repeat(np.clip(tint * 128, 0, 255), 3, axis=2).astype(np.uint8)
+        mist = np.clip(self._haze * (1 - fog), 0, 255).astype(np.uint8)
+        near = np.flatnonzero(distance.min(axis=1) < 16.0)
+        split = int(near[0]) if len(near) else len(distance)
+        places = np.stack([np.clip(x, -60, 60), z], axis=-1).astype(np.float32) * np.float32(_TEXTURE_PX_PER_M)
+        return places, tint, mist, (first, split)
 
     def _draw_ground(self, view: View) -> Picture:
-        rays = self._base @ view.rotation.astype(np.float32)
-        down = np.maximum(rays[..., 1], np.float32(1e-4))
-        reach = np.float32(CAMERA_HEIGHT_M) / down
-        x, z = reach * rays[..., 0], reach * rays[..., 2]
-        distance = np.hypot(x, z)
-        u = np.clip(x + np.float32(view.position[0] + _HALF_WIDTH_M), 0.1, 2 * _HALF_WIDTH_M - 0.2)
-        v = np.mod(z + np.float32(view.position[2] % _TILE_M), np.float32(_TILE_M))
-        near, far = self._ground
-        scale = np.float32(_TEXTURE_PX_PER_M)
-        sharp = canvas.sample(near, u * scale, v * scale, wrap=True)
-        blurred = canvas.sample(far, u * scale, v * scale, wrap=True)
-        mix = np.clip((distance - 14.0) / 30.0, 0, 1)[..., None]
-        ground = sharp + (blurred.astype(np.float32) - sharp) * mix
-        light = self._light_at(distance)[..., None]
-        fog = np.exp(-distance / (60.0 if self._rain else 110.0))[..., None]
-        ground = ground * light * fog + self._haze.astype(np.float32) * (1 - fog)
-        if self._rain:
-            ground *= 0.86
-        shown = np.where((rays[..., 1] > 0.002)[..., None], ground, self._sky)
-        return np.clip(shown, 0, 255).astype(np.uint8)
+        first, split = self._rows
+        sharp, soft = self._ground
+        shift = np.array([view.position[0] + _HALF_WIDTH_M, view.position[2] % _TILE_M]) * _TEXTURE_PX_PER_M
+        places = self._places + shift.astype(np.float32)
+        seen = [canvas.sample(soft, places[:split], wrap=True)] if split else []
+        if split < len(places):
+            seen.append(canvas.sample(sharp, places[split:], wrap=True))
+        ground = canvas.tinted(np.concatenate(seen), self._tint, self._mist)
+        return np.concatenate([self._sky[:first], ground])
 
-    def _light_at(self, distance: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _light_at(self, distance: Array | NDArray[np.float32]) -> Array | NDArray[np.float32]:
         if not self._night:
             return np.ones_like(distance)
         return np.asarray(
             0.16 + 0.75 * np.exp(-(((distance - 9.0) / 13.0) ** 2)) * abs(math.cos(math.radians(self.yaw_deg)))
         )
 
-    def _tone(self, colours: Array, distance: float, glowing: NDArray[np.bool_]) -> Array:
-        light = float(self._light_at(np.array([distance], np.float32))[0])
-        lit = np.where(glowing[:, None], colours, colours * light * (0.88 if self._rain else 1.0))
-        fog = math.exp(-distance / (75.0 if self._rain else 160.0))
-        return np.asarray(lit * fog + self._haze * (1 - fog))
+    def _tone(self, colours: Array, distance: Array, glowing: NDArray[np.bool_]) -> Array:
+        """Return colours (N, 3) as seen over ``distance`` (N,) metres by the light of the scene."""
+        light = self._light_at(distance) * (0.88 if self._rain else 1.0)
+        light = np.where(glowing, 1.0, light)[:, None]
+        fog = np.exp(-distance / (75.0 if self._rain else 160.0))[:, None]
+        return np.asarray(colours * light * fog + self._haze * (1 - fog))
 
-    def _draw_shape(self, picture: Picture, view: View, shape: Shape) -> None:
-        local = view.camera_points(shape.quads)
-        if local[..., 2].max() < 0.3:
+    def _draw_shapes(self, picture: Picture, view: View, shapes: list[Shape]) -> None:
+        if not shapes:
             return
-        distance = float(np.linalg.norm(local.reshape(-1, 3), axis=1).min())
-        colours = self._tone(shape.colours, distance, shape.glowing).tolist()
-        nearest = local[..., 2].min(axis=1)
-        pixels = self._lens.pixels(np.maximum(local, (-1e9, -1e9, 0.03)).reshape(-1, 3)).reshape(*local.shape[:2], 2)
-        for index in range(len(shape.quads)):
-            outline = pixels[index] if nearest[index] > 0.05 else view.outline(local[index])
-            canvas.fill_convex(picture, outline, colours[index])
+        quads = np.concatenate([shape.quads for shape in shapes])
+        local = view.camera_points(quads)
+        deepest, nearest = local[..., 2].max(axis=1), local[..., 2].min(axis=1)
+        flat = local.reshape(-1, 3).copy()
+        flat[:, 2] = np.maximum(flat[:, 2], 0.05)
+        pixels = self._lens.pixels(flat).reshape(-1, 4, 2)
+        low, high = pixels.min(axis=1), pixels.max(axis=1)
+        size = (self._lens.width, self._lens.height)
+        shown = (deepest > 0.3) & (high > 0).all(axis=1) & (low < size).all(axis=1) & ((high - low).max(axis=1) > 1.2)
+        shown |= (deepest > 0.3) & (nearest <= 0.05)
+        normals = np.concatenate([shape.normals for shape in shapes])
+        shown &= np.einsum("ni,ni->n", view.position - quads[:, 0], normals) >= 0
+        kept = np.flatnonzero(shown)
+        distance = np.linalg.norm(local[kept], axis=-1).min(axis=1)
+        colours = np.concatenate([shape.colours for shape in shapes])[kept]
+        glowing = np.concatenate([shape.glowing for shape in shapes])[kept]
+        tones = self._tone(colours, distance, glowing).tolist()
+        outlines = canvas.fixed(pixels[kept])
+        for position, index in enumerate(kept.tolist()):
+            if nearest[index] > 0.05:
+                canvas.fill_fixed(picture, outlines[position], tones[position])
+            else:
+                canvas.fill_convex(picture, view.outline(local[index]), tones[position])
 
     def _walker(self, time_s: float) -> tuple[float, float] | None:
         if self.scene.pedestrian_s is None:
@@ -251,7 +277,7 @@ class DrivingRenderer:
         pixels = self._lens.pixels(local.reshape(-1, 3)).reshape(-1, 2, 2)
         radii = np.array([joint[2:4] for joint in joints]) * self.camera.fx / local[..., 2]
         outlines = canvas.capsule_outlines(pixels[:, 0], pixels[:, 1], radii[:, 0], radii[:, 1])
-        colours = self._tone(np.array([joint[4] for joint in joints], float), float(local[0, 0, 2]), np.zeros(6, bool))
+        colours = self._tone(np.array([joint[4] for joint in joints], float), local[:, 0, 2], np.zeros(6, bool))
         for outline, colour in zip(outlines, colours.tolist(), strict=True):
             canvas.fill_convex(picture, outline, colour)
 

@@ -166,8 +166,10 @@ def _press(style: Style) -> list[Solid]:
 
 def _press_moving(phase: float, style: Style) -> list[Solid]:
     down = max(0.0, min(1.0, (phase - 0.50) / 0.05)) * max(0.0, min(1.0, (0.70 - phase) / 0.08))
-    height = 0.17 - 0.10 * down
-    return [box((-0.045, height, 0.40), (0.085, height + 0.12, 0.47), (176, 180, 186))]
+    return [_RAM.moved(np.array([0.0, 0.10 * down, 0.0]))]
+
+
+_RAM = box((-0.045, 0.17, 0.40), (0.085, 0.29, 0.47), (176, 180, 186))
 
 
 def _screw(style: Style) -> list[Solid]:
@@ -244,6 +246,10 @@ ITEM_NAMES = tuple(_ITEM_SIZES)
 def held_item(item: str, style: Style) -> Solid:
     """Return what a hand carries, around the origin (half sizes across, up, away as listed)."""
     across, up, away = _ITEM_SIZES[item]
+    if item == "bin":
+        rng = rng_for(style.seed, "carried")
+        full = open_bin(0.0, 0.0, (2 * across, 2 * up, 2 * away), style.bins[0], style.parts[1], rng, 22)
+        return full.moved(np.array([0.0, up, 0.0]))
     colours: dict[str, Colour] = {
         "part": style.parts[0],
         "driver": (232, 190, 40),
@@ -252,6 +258,5 @@ def held_item(item: str, style: Style) -> Solid:
         "paper": (214, 196, 158),
         "gear": style.parts[2],
         "cloth": (232, 232, 236),
-        "bin": style.bins[0],
     }
     return box((-across, -up, -away), (across, up, away), colours[item])

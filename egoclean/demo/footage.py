@@ -18,7 +18,11 @@ from egoclean.demo.world import FRAME_RATE_FPS, FactoryClip, Worker
 from egoclean.records import to_plain
 
 _TIME_BASE = Fraction(1, FRAME_RATE_FPS * 512)
-_X265 = "log-level=none:pools=none:frame-threads=1:wpp=0:keyint=60:min-keyint=60:scenecut=0:bframes=0:rc-lookahead=0"
+_X265 = (
+    "log-level=none:pools=none:frame-threads=1:wpp=0:keyint=60:min-keyint=60:scenecut=0:bframes=0:rc-lookahead=0:"
+    "rd=1:psy-rd=0:weightp=0:aq-mode=0:cutree=0:ctu=32:min-cu-size=32"
+)
+_QUANTISER = "31"
 
 
 def write_clip(clip: FactoryClip, path: Path, advance: Callable[[int], None] | None = None) -> None:
@@ -34,7 +38,7 @@ def write_clip(clip: FactoryClip, path: Path, advance: Callable[[int], None] | N
         stream.width, stream.height, stream.pix_fmt = camera.image_width, camera.image_height, "yuv420p"
         stream.codec_context.codec_tag = "hvc1"
         stream.time_base = stream.codec_context.time_base = _TIME_BASE
-        stream.options = {"preset": "ultrafast", "crf": "27", "x265-params": _X265}
+        stream.options = {"preset": "ultrafast", "qp": _QUANTISER, "x265-params": _X265}
         for index in range(clip.frame_count):
             frame = av.VideoFrame.from_ndarray(to_yuv420(renderer.frame(index / FRAME_RATE_FPS)), format="yuv420p")
             frame.pts, frame.time_base = index * 512, _TIME_BASE

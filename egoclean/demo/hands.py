@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from egoclean.demo.canvas import Picture, View, capsule_outlines, fill_convex
+from egoclean.demo.canvas import Picture, View, capsule_outlines, cross, fill_fixed, fixed
 from egoclean.demo.style import Colour, Style, shade
 
 Array = NDArray[np.float64]
@@ -22,7 +22,7 @@ _NEAR_M = 0.06
 
 @dataclass(frozen=True, slots=True)
 class Limb:
-    """Capsules of one arm and hand: ends (N, 2, 3), radii (N, 2) metres; the first is the sleeve."""
+    """Capsules of one arm and hand: ends (N, 2, 3), radii (N, 2) metres; the first two are the sleeve."""
 
     ends: Array
     radii: Array
@@ -40,16 +40,17 @@ def limb(hand: Array, side: float, head: Array, body_yaw_deg: float) -> Limb:
     along = _unit(grip_point - elbow)
     up = np.array([0.0, -1.0, 0.0])
     back = _unit(up - along * float(up @ along))
-    lateral = np.cross(along, back)
+    lateral = cross(along, back)
     back = math.cos(twist) * back + math.sin(twist) * lateral
-    inward = np.cross(along, back) * -side
+    inward = cross(along, back) * -side
     wrist = grip_point - 0.125 * along + 0.028 * back
-    return _fingers(wrist, elbow, along, back, inward, grip)
+    return _fingers((shoulder, elbow, wrist), along, back, inward, grip)
 
 
-def _fingers(wrist: Array, elbow: Array, along: Array, back: Array, inward: Array, grip: float) -> Limb:
-    segments: list[tuple[Array, Array]] = [(elbow, wrist - 0.015 * along)]
-    radii: list[tuple[float, float]] = [(0.052, 0.038)]
+def _fingers(arm: tuple[Array, Array, Array], along: Array, back: Array, inward: Array, grip: float) -> Limb:
+    shoulder, elbow, wrist = arm
+    segments: list[tuple[Array, Array]] = [(shoulder, elbow), (elbow, wrist - 0.015 * along)]
+    radii: list[tuple[float, float]] = [(0.060, 0.052), (0.052, 0.038)]
     bases = wrist + _KNUCKLE_M * along + _FINGER_OFFSETS[:, None] * inward
     for index in range(4):
         start = wrist + 0.012 * along + 0.55 * _FINGER_OFFSETS[index] * inward
@@ -74,8 +75,11 @@ def _fingers(wrist: Array, elbow: Array, along: Array, back: Array, inward: Arra
     return Limb(np.array(segments), np.array(radii), back)
 
 
-def draw_limb(picture: Picture, view: View, arm: Limb, style: Style) -> None:
-    """Draw one arm: sleeve, palm, then fingers, each with a dark rim and a highlight where large enough."""
+def draw_limb(picture: Picture, view: View, arm: Limb, style: Style, faint: bool = False) -> None:
+    """Draw one arm: sleeve, palm, then fingers, each with a dark rim and a highlight where large enough.
+
+    ``faint`` leaves rim and highlight out, for the trace of a moving hand.
+    """
     points = view.camera_points(arm.ends.reshape(-1, 3)).reshape(-1, 2, 3)
     distance = np.linalg.norm(points, axis=-1)
     visible = (points[..., 2].min(axis=1) > _NEAR_M) & (distance.min(axis=1) > 0.10)
@@ -83,23 +87,27 @@ def draw_limb(picture: Picture, view: View, arm: Limb, style: Style) -> None:
     distance = np.maximum(np.linalg.norm(points, axis=-1), 0.12)
     visible = points[..., 2].min(axis=1) > 0.02
     pixels = view.lens.pixels(points.reshape(-1, 3)).reshape(-1, 2, 2)
-    radii = arm.radii * view.lens.camera.fx / distance
-    groups: tuple[tuple[range, Colour], ...] = ((range(1), style.sleeve), (range(1, 5), style.glove))
-    groups += tuple((range(start, start + 3), style.glove) for start in (5, 8, 11, 14))
-    groups += ((range(17, 19), style.glove),)
+    radii = arm.radii * (view.lens.camera.fx / distance)
+    spans = (range(2, 6), range(6, 9), range(9, 12), range(12, 15), range(15, 18), range(18, 20))
+    groups: list[tuple[range, Colour]] = [(range(2), style.sleeve), *((span, style.glove) for span in spans)]
     rim = max(0.8, 0.0022 * view.lens.camera.fx / float(distance.mean()))
-    outer = capsule_outlines(pixels[:, 0], pixels[:, 1], radii[:, 0] + rim, radii[:, 1] + rim)
-    inner = capsule_outlines(pixels[:, 0], pixels[:, 1], radii[:, 0], radii[:, 1])
     lift = np.array([-0.22, -0.34]) * radii.mean(axis=1, keepdims=True)
-    light = capsule_outlines(pixels[:, 0] + lift, pixels[:, 1] + lift, 0.52 * radii[:, 0], 0.50 * radii[:, 1])
-    detailed = float(radii[5:].mean()) > 2.2
+    detailed = float(radii[6:].mean()) > 2.2
+    layers = [(radii + rim, 0.0, 0.5), (radii, 0.0, 0.92), (0.51 * radii, 1.0, 1.14)]
+    if faint or not detailed:
+        layers = [(radii, 0.0, 1.0)]
+    starts = np.concatenate([pixels[:, 0] + share * lift for _, share, _ in layers])
+    stops = np.concatenate([pixels[:, 1] + share * lift for _, share, _ in layers])
+    sizes = np.concatenate([size for size, _, _ in layers])
+    outlines = fixed(capsule_outlines(starts, stops, sizes[:, 0], sizes[:, 1]))
+    count = len(radii)
+    shown = visible.tolist()
     for members, colour in groups:
-        layers = [(outer, 0.5), (inner, 0.92), (light, 1.14)] if detailed else [(inner, 1.0)]
-        for outlines, factor in layers:
+        for layer, (_, _, factor) in enumerate(layers):
             tone = shade(colour, factor)
             for index in members:
-                if visible[index]:
-                    fill_convex(picture, outlines[index], tone)
+                if shown[index]:
+                    fill_fixed(picture, outlines[layer * count + index], tone)
 
 
 def _pulled_forward(segments: Array) -> Array:
@@ -111,4 +119,4 @@ def _pulled_forward(segments: Array) -> Array:
 
 
 def _unit(vector: Array) -> Array:
-    return vector / max(float(np.linalg.norm(vector)), 1e-9)
+    return vector / max(math.sqrt(float(vector @ vector)), 1e-9)

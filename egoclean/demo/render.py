@@ -20,6 +20,9 @@ Array = NDArray[np.float64]
 
 EXPOSURE_S = 1 / 75
 
+_SHADOW_ANGLES = np.linspace(0, 2 * math.pi, 14, endpoint=False)
+_SHADOW_RING = np.stack([0.06 * np.cos(_SHADOW_ANGLES), 0 * _SHADOW_ANGLES, 0.10 * np.sin(_SHADOW_ANGLES)], axis=-1)
+
 
 @dataclass(frozen=True, slots=True)
 class _Light:
@@ -45,6 +48,7 @@ class FactoryRenderer:
         self._movement = Movement(clip, self._style)
         self._lens = Lens(self.camera)
         self._radius = max(96, round(math.pi * self.camera.fx * 0.85))
+        self._across = np.linspace(-1, 1, self._lens.columns, dtype=np.float32)[None, :]
         self._room = scenery.paint_room(self._style, self._radius)
         self._bench_scale = min(scenery.BENCH_PX_PER_M, max(60, round(self.camera.fx / 0.55)))
         self._bench = scenery.paint_bench(self._style, self._bench_scale)
@@ -86,8 +90,7 @@ class FactoryRenderer:
     def _draw_room(self, view: View) -> Picture:
         hits = scenery.room_hit(view.position, view.world_rays())
         pixels = scenery.panorama_pixels(hits, self._radius).astype(np.float32)
-        full = self._lens.enlarge(pixels.reshape(self._lens.rows, self._lens.columns, 2))
-        return canvas.sample(self._room, full[..., 0], full[..., 1])
+        return self._lens.background(self._room, pixels.reshape(self._lens.rows, self._lens.columns, 2))
 
     def _draw_bench(self, picture: Picture, view: View) -> None:
         lens, style = self._lens, self._style
@@ -103,8 +106,10 @@ class FactoryRenderer:
         x = view.position[0] + reach * rays[:, 0] + style.bench_half_width_m
         z = style.bench_far_m - (view.position[2] + reach * rays[:, 2])
         coarse = np.stack([x, z], axis=-1).astype(np.float32) * np.float32(self._bench_scale)
-        full = lens.enlarge(coarse.reshape(lens.rows, lens.columns, 2))[low[1] : high[1], low[0] : high[0]]
-        top = canvas.sample(self._bench, full[..., 0], full[..., 1])
+        size = (int(high[0] - low[0]), int(high[1] - low[1]))
+        top = lens.background_part(
+            self._bench, coarse.reshape(lens.rows, lens.columns, 2), (int(low[0]), int(low[1])), size
+        )
         mask = np.zeros(top.shape[:2], np.uint8)
         canvas.fill_polygon(mask, outline - low, (255,), smooth=False)
         canvas.paste_masked(picture, top, mask, int(low[0]), int(low[1]))
@@ -131,28 +136,35 @@ class FactoryRenderer:
         colours = np.concatenate([solids[k].colours for k in order]).tolist()
         facing = np.einsum("fi,fi->f", eye - faces[:, 0], normals) > 0
         local = (faces - eye) @ view.rotation.T
-        pixels = self._lens.pixels(local.reshape(-1, 3)).reshape(*local.shape[:2], 2)
-        nearest = local[..., 2].min(axis=1)
+        outlines = canvas.fixed(self._lens.pixels(local.reshape(-1, 3)).reshape(*local.shape[:2], 2))
+        whole = (local[..., 2].min(axis=1) > 0.03).tolist()
+        facing_list = facing.tolist()
         position = 0
         for k in order:
             solid = solids[k]
             for number in range(len(solid.faces)):
                 index = position + number
-                if facing[index]:
-                    outline = pixels[index] if nearest[index] > 0.03 else view.outline(local[index])
-                    canvas.fill_convex(picture, outline, colours[index])
+                if facing_list[index] and whole[index]:
+                    canvas.fill_fixed(picture, outlines[index], colours[index])
+                elif facing_list[index]:
+                    canvas.fill_convex(picture, view.outline(local[index]), colours[index])
                 if number == solid.dots_after:
                     self._draw_dots(picture, view, solid, eye)
             position += len(solid.faces)
 
     def _draw_dots(self, picture: Picture, view: View, solid: Solid, eye: Array) -> None:
         local = (solid.dots - eye) @ view.rotation.T
+        if local[:, 2].min() < 0.05:
+            return
         pixels = self._lens.pixels(local)
-        radii = solid.dot_radii * self.camera.fx / np.linalg.norm(local, axis=-1)
-        for centre, radius, depth, colour in zip(pixels, radii, local[:, 2], solid.dot_colours.tolist(), strict=True):
-            if depth > 0.05:
-                canvas.fill_circle(picture, centre, radius, [0.45 * channel for channel in colour])
-                canvas.fill_circle(picture, centre - 0.18 * radius, 0.8 * radius, colour)
+        radii = solid.dot_radii * (self.camera.fx / np.linalg.norm(local, axis=-1))
+        if radii.mean() < 2.0:
+            canvas.fill_circles(picture, pixels, radii, solid.dot_colours.tolist())
+            return
+        centres = np.stack([pixels, pixels - 0.18 * radii[:, None]], axis=1).reshape(-1, 2)
+        sizes = np.stack([radii, 0.8 * radii], axis=1).reshape(-1)
+        colours = np.stack([0.45 * solid.dot_colours, solid.dot_colours], axis=1).reshape(-1, 3)
+        canvas.fill_circles(picture, centres, sizes, colours.tolist())
 
     def _draw_people(self, picture: Picture, view: View, pose: Pose, before: Pose) -> None:
         self._draw_shadows(picture, view, pose)
@@ -162,19 +174,22 @@ class FactoryRenderer:
         if speed < 2.5:
             self._draw_arms(picture, view, pose)
             return
-        ghost = picture.copy()
+        ghost = self._lens.scratch("ghost", *picture.shape[:2])
+        np.copyto(ghost, picture)
         self._draw_arms(picture, view, pose)
-        self._draw_arms(ghost, view, before)
-        np.copyto(picture, canvas.average(picture, ghost))
+        self._draw_arms(ghost, view, before, faint=True)
+        canvas.average(picture, ghost)
 
-    def _draw_arms(self, picture: Picture, view: View, pose: Pose) -> None:
+    def _draw_arms(self, picture: Picture, view: View, pose: Pose, faint: bool = False) -> None:
+        if "bin" in pose.items:
+            self._draw_solids(picture, view, [self._items["bin"]], pose.hands[:, :3].mean(axis=0))
         for index in np.argsort(-pose.hands[:, 2]):
             hand = pose.hands[index]
-            if pose.items[index]:
+            if pose.items[index] not in ("", "bin"):
                 place = hand[:3] + np.array([0.0, 0.028, 0.012])
                 self._draw_solids(picture, view, [self._items[pose.items[index]]], place)
             arm = hands.limb(hand, -1.0 if index == 0 else 1.0, pose.head, pose.body_yaw_deg)
-            hands.draw_limb(picture, view, arm, self._style)
+            hands.draw_limb(picture, view, arm, self._style, faint)
 
     def _draw_shadows(self, picture: Picture, view: View, pose: Pose) -> None:
         style = self._style
@@ -182,10 +197,8 @@ class FactoryRenderer:
             height = style.bench_drop_m - float(hand[1])
             if height < -0.05 or abs(hand[0]) > style.bench_half_width_m or not 0.1 < hand[2] < style.bench_far_m:
                 continue
-            angles = np.linspace(0, 2 * math.pi, 14, endpoint=False)
-            ring = np.stack([0.06 * np.cos(angles), 0 * angles, 0.10 * np.sin(angles)], axis=-1)
             centre = np.array([hand[0] + 0.25 * height + 0.01, style.bench_drop_m, hand[2] - 0.05 + 0.2 * height])
-            points = view.camera_points(ring + centre)
+            points = view.camera_points(_SHADOW_RING + centre)
             if points[:, 2].min() > 0.05:
                 blur_px = (0.05 + 0.25 * max(height, 0.0)) * self.camera.fx
                 canvas.darken(picture, self._lens.pixels(points), 0.42 / (1 + 3 * max(height, 0)), blur_px)
@@ -197,7 +210,7 @@ class FactoryRenderer:
     def _light_map(self, moment_s: float) -> NDArray[np.float32]:
         light = self._lighting(moment_s)
         lens = self._lens
-        x = np.linspace(-1, 1, lens.columns, dtype=np.float32)[None, :]
+        x = self._across
         field = lens.light * np.float32(light.gain) * (1 + np.float32(light.tilt) * x)
         for shadow in self.clip.timeline.shadows:
             if shadow.start_s < moment_s < shadow.stop_s:

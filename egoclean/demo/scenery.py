@@ -93,7 +93,7 @@ def paint_room(style: Style, radius_px: int) -> Picture:
         rows = np.flatnonzero(mask.any(axis=1))
         columns = np.flatnonzero(mask.any(axis=0))
         box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-        part = sample(texture, u[box] * ratio, v[box] * ratio)
+        part = sample(texture, np.stack([u[box], v[box]], axis=-1) * ratio)
         picture[box][mask[box]] = part[mask[box]]
     return picture
 
@@ -126,43 +126,56 @@ def _back_wall(style: Style, index: int) -> Picture:
     rng = rng_for(style.seed, "wall", index)
     width_m, height_m = ROOM_HIGH[0] - ROOM_LOW[0], ROOM_HIGH[1] - ROOM_LOW[1]
     wall = _blank(width_m, height_m, style.wall, rng, 0.015)
-    _rectangle(wall, 0, 1.95, width_m, 0.75, shade(style.wall, 0.7))
-    window = float(rng.uniform(0.15, 0.5))
-    _rectangle(wall, window, 0.35, 0.95, 0.85, shade(style.wall, 0.5))
+    _rectangle(wall, 0, 2.12, width_m, 0.55, shade(style.wall, 0.7))
+    _rectangle(wall, 0, 0.62, width_m, 0.05, (150, 152, 150))
+    _rectangle(wall, 0, 0.635, width_m, 0.012, (196, 198, 196))
+    _window(wall, style, float(rng.uniform(0.15, 0.5)), 0.75)
+    board = float(rng.uniform(1.40, 1.65))
+    _pegboard(wall, style, rng, board, 1.20)
+    _shelves(wall, style, rng, board + 1.70, 0.72)
+    _notices(wall, style, rng, board + 0.15, 0.70)
+    return _shaded(wall, 0.72)
+
+
+def _window(wall: Picture, style: Style, x: float, y: float) -> None:
+    _rectangle(wall, x, y, 0.95, 1.0, shade(style.wall, 0.5))
     for pane in range(2):
-        _rectangle(wall, window + 0.05 + 0.44 * pane, 0.41, 0.40, 0.73, (214, 228, 238))
-        _rectangle(wall, window + 0.05 + 0.44 * pane, 0.41 + 0.42, 0.40, 0.31, (168, 188, 176))
-    board = float(rng.uniform(1.35, 1.65))
-    _rectangle(wall, board, 0.75, 1.55, 0.78, shade(style.bench, 0.95))
-    for x in np.arange(board + 0.05, board + 1.55, 0.06):
-        for y in np.arange(0.80, 1.5, 0.06):
-            fill_circle(wall, np.array([x, y]) * _PX_PER_M, 1.4, shade(style.bench, 0.6))
+        left = x + 0.05 + 0.44 * pane
+        _rectangle(wall, left, y + 0.06, 0.40, 0.88, (214, 228, 238))
+        _rectangle(wall, left, y + 0.60, 0.40, 0.34, (168, 188, 176))
+
+
+def _pegboard(wall: Picture, style: Style, rng: np.random.Generator, x: float, y: float) -> None:
+    _rectangle(wall, x, y, 1.55, 0.76, shade(style.bench, 0.95))
+    for column in np.arange(x + 0.05, x + 1.55, 0.06):
+        for row in np.arange(y + 0.05, y + 0.75, 0.06):
+            fill_circle(wall, np.array([column, row]) * _PX_PER_M, 1.4, shade(style.bench, 0.6))
     for tool in range(7):
-        _hanging_tool(wall, rng, board + 0.12 + 0.21 * tool, 0.84)
-    shelf = board + 1.75
+        _hanging_tool(wall, rng, x + 0.12 + 0.21 * tool, y + 0.12)
+
+
+def _shelves(wall: Picture, style: Style, rng: np.random.Generator, x: float, y: float) -> None:
     for level in range(3):
-        top = 0.35 + 0.42 * level
-        x = shelf + 0.03
-        while x < shelf + 1.0:
-            size = float(rng.uniform(0.12, 0.24))
-            tall = float(rng.uniform(0.16, 0.30))
+        board = y + 0.36 + 0.42 * level
+        left = x + 0.03
+        while left < x + 1.0:
+            size, tall = float(rng.uniform(0.12, 0.24)), float(rng.uniform(0.16, 0.30))
             colour = style.bins[int(rng.integers(0, 4))] if rng.random() < 0.6 else (178, 146, 102)
-            _box(wall, x, top + 0.36 - tall, size, tall, colour)
-            x += size + float(rng.uniform(0.01, 0.06))
-        _rectangle(wall, shelf, top + 0.36, 1.1, 0.035, (92, 94, 98))
-    _rectangle(wall, 0, 0.22, width_m, 0.05, (150, 152, 150))
-    _rectangle(wall, 0, 0.235, width_m, 0.012, (196, 198, 196))
-    poster = float(rng.uniform(1.36, 1.7))
-    _rectangle(wall, poster, 0.30, 0.34, 0.40, (236, 232, 220))
-    _rectangle(wall, poster, 0.30, 0.34, 0.07, style.bins[1])
+            _box(wall, left, board - tall, size, tall, colour)
+            left += size + float(rng.uniform(0.01, 0.06))
+        _rectangle(wall, x, board, 1.1, 0.035, (92, 94, 98))
+
+
+def _notices(wall: Picture, style: Style, rng: np.random.Generator, x: float, y: float) -> None:
+    _rectangle(wall, x, y, 0.34, 0.40, (236, 232, 220))
+    _rectangle(wall, x, y, 0.34, 0.07, style.bins[1])
     for line in range(5):
-        _rectangle(wall, poster + 0.04, 0.41 + 0.05 * line, float(rng.uniform(0.14, 0.26)), 0.016, (90, 90, 96))
-    clock = np.array([poster + 0.75, 0.48]) * _PX_PER_M
+        _rectangle(wall, x + 0.04, y + 0.11 + 0.05 * line, float(rng.uniform(0.14, 0.26)), 0.016, (90, 90, 96))
+    clock = np.array([x + 0.85, y + 0.20]) * _PX_PER_M
     fill_circle(wall, clock, 0.15 * _PX_PER_M, (40, 42, 46))
     fill_circle(wall, clock, 0.13 * _PX_PER_M, (240, 240, 234))
-    draw_line(wall, np.array([clock, clock + (0, -18)]), (30, 30, 30), 3)
-    draw_line(wall, np.array([clock, clock + (12, 8)]), (30, 30, 30), 2)
-    return _shaded(wall, 0.72)
+    draw_line(wall, clock + np.array([(0, 0), (0, -18)]), (30, 30, 30), 3)
+    draw_line(wall, clock + np.array([(0, 0), (12, 8)]), (30, 30, 30), 2)
 
 
 def _hanging_tool(wall: Picture, rng: np.random.Generator, x: float, y: float) -> None:

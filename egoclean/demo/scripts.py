@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -202,7 +203,7 @@ def _idle(event: Event, share: float, style: Style) -> RawPose:
     if event.variant:
         hands[0, :3] = (0.02, 0.23, 0.05)
     look = math.sin(2 * math.pi * share * 1.5)
-    head = np.array([0.0, 0.0, -0.02, 16.0 * look * event.side, style.pitch_deg - 16.0 * abs(look), 0.0])
+    head = np.array([0.0, 0.0, -0.02, 12.0 * look * event.side, style.pitch_deg - 7.0 * abs(look), 0.0])
     return RawPose(head, _to_world(hands, np.zeros(2), style), 0.0, "idle", ("", ""), sway=1.1)
 
 
@@ -279,7 +280,7 @@ _EVENT_POSES = {"idle": _idle, "dropped_part": _dropped, "refill_walk": _walk}
 
 def _interpolate(script: Script, phase: float) -> Array:
     keys = script.keys
-    for first, second in zip(keys, keys[1:], strict=False):
+    for first, second in pairwise(keys):
         if phase <= second[0]:
             share = _smooth((phase - first[0]) / (second[0] - first[0]))
             start, stop = np.array(first[1:], dtype=np.float64), np.array(second[1:], dtype=np.float64)
@@ -306,7 +307,7 @@ def _mirrored(pose: RawPose) -> RawPose:
 
 
 def _ease_table(table: tuple[tuple[float, float], ...], share: float) -> float:
-    for (start, before), (stop, after) in zip(table, table[1:], strict=False):
+    for (start, before), (stop, after) in pairwise(table):
         if share <= stop:
             return before + (after - before) * _smooth((share - start) / (stop - start))
     return table[-1][1]

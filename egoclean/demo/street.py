@@ -22,14 +22,22 @@ _FACES = (
     ([(0, 0, 0), (1, 0, 0), (1, 1, 0), (0, 1, 0)], 0.92),
 )
 
+_NORMALS = np.array([(0, 0, 1), (-1, 0, 0), (1, 0, 0), (0, -1, 0), (0, 0, -1)], float)
+_ABOUT = np.array([-1.0, 1.0, -1.0])
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """Quadrilaterals (N, 4, 3) in drawing order with colours (N, 3); ``glowing`` (N,) ones keep their light at night."""
+    """Quadrilaterals (N, 4, 3) in drawing order.
+
+    ``colours`` (N, 3) are RGB; ``glowing`` (N,) ones keep their light at night; a quadrilateral is seen from where its
+    outward ``normals`` (N, 3) point, from anywhere when that is zero.
+    """
 
     quads: Array
     colours: Array
     glowing: NDArray[np.bool_]
+    normals: Array
 
     @staticmethod
     def join(parts: list[Shape]) -> Shape:
@@ -38,15 +46,16 @@ class Shape:
             np.concatenate([part.quads for part in parts]),
             np.concatenate([part.colours for part in parts]),
             np.concatenate([part.glowing for part in parts]),
+            np.concatenate([part.normals for part in parts]),
         )
 
     def moved(self, x: float, z: float) -> Shape:
         """Return the shape shifted along the ground."""
-        return Shape(self.quads + np.array([x, 0.0, z]), self.colours, self.glowing)
+        return Shape(self.quads + np.array([x, 0.0, z]), self.colours, self.glowing, self.normals)
 
     def turned(self) -> Shape:
         """Return the shape facing the other way."""
-        return Shape((self.quads * np.array([-1.0, 1.0, -1.0]))[::-1], self.colours[::-1], self.glowing[::-1])
+        return Shape(self.quads * _ABOUT, self.colours, self.glowing, self.normals * _ABOUT)
 
 
 def block(low: tuple[float, float, float], high: tuple[float, float, float], colour: Colour) -> Shape:
@@ -54,14 +63,20 @@ def block(low: tuple[float, float, float], high: tuple[float, float, float], col
     first, size = np.array(low, float), np.array(high, float) - np.array(low, float)
     quads = np.array([first + np.array(corners, float) * size for corners, _ in _FACES])
     quads[..., 1] *= -1
-    return Shape(quads, np.array([shade(colour, light) for _, light in _FACES], float), np.zeros(5, bool))
+    colours = np.array([shade(colour, light) for _, light in _FACES], float)
+    return Shape(quads, colours, np.zeros(5, bool), _NORMALS)
 
 
-def panel(corners: list[tuple[float, float, float]], colour: Colour, glowing: bool = False) -> Shape:
-    """Return one quadrilateral of corners ``(x, height, z)``."""
+def panel(
+    corners: list[tuple[float, float, float]],
+    colour: Colour,
+    glowing: bool = False,
+    faces: tuple[float, float, float] = (0.0, 0.0, 0.0),
+) -> Shape:
+    """Return one quadrilateral of corners ``(x, height, z)``, seen from where ``faces`` points."""
     quads = np.array(corners, float)[None]
     quads[..., 1] *= -1
-    return Shape(quads, np.array([colour], float), np.array([glowing]))
+    return Shape(quads, np.array([colour], float), np.array([glowing]), np.array([faces]))
 
 
 def building(rng: np.random.Generator, side: float, z: float, depth: float, lit: bool) -> Shape:
@@ -81,7 +96,7 @@ def building(rng: np.random.Generator, side: float, z: float, depth: float, lit:
             wide = (depth - 1.0) / columns * 0.58
             x = near - side * 0.02
             corners = [(x, low, first), (x, low, first + wide), (x, low + 1.5, first + wide), (x, low + 1.5, first)]
-            parts.append(panel(corners, glass, glow))
+            parts.append(panel(corners, glass, glow, (-side, 0.0, 0.0)))
         for column in range(3):
             glass = shade((86, 104, 122), float(rng.uniform(0.7, 1.3)))
             first, low = near + side * (1.2 + 2.8 * column), 0.9 + 3.1 * floor
@@ -91,7 +106,7 @@ def building(rng: np.random.Generator, side: float, z: float, depth: float, lit:
                 (first + side * 1.5, low + 1.5, z - 0.02),
                 (first, low + 1.5, z - 0.02),
             ]
-            parts.append(panel(corners, glass))
+            parts.append(panel(corners, glass, faces=(0.0, 0.0, -1.0)))
     return Shape.join(parts)
 
 
@@ -147,7 +162,7 @@ def car(rng: np.random.Generator, van: bool, lit: bool) -> Shape:
     half = 0.9
     cabin_start, cabin_stop = (0.1, 3.9) if van else (0.6, 3.1)
     shadow = panel(
-        [(-1.05, 0.01, -0.1), (1.05, 0.01, -0.1), (1.05, 0.01, length + 0.1), (-1.05, 0.01, length + 0.1)], (30, 30, 32)
+        [(x, 0.01, z) for x, z in ((-1.05, -0.1), (1.05, -0.1), (1.05, length), (-1.05, length))], (30, 30, 32)
     )
     parts = [shadow]
     for x in (-half + 0.02, half - 0.22):
@@ -155,33 +170,27 @@ def car(rng: np.random.Generator, van: bool, lit: bool) -> Shape:
             parts.append(block((x, 0.0, z), (x + 0.2, 0.62, z + 0.62), (26, 26, 28)))
     parts.append(block((-half, 0.28, 0.0), (half, 0.92, length), paint))
     parts.append(block((-half + 0.1, 0.92, cabin_start), (half - 0.1, top, cabin_stop), shade(paint, 0.96)))
-    inset = cabin_start - 0.01
     low, high = 0.98, top - 0.10
-    parts.append(panel([(-0.68, low, inset), (0.68, low, inset), (0.62, high, inset), (-0.62, high, inset)], glass))
+    for ahead, z in ((-1.0, cabin_start - 0.01), (1.0, cabin_stop + 0.01)):
+        corners = [(-0.68, low, z), (0.68, low, z), (0.62, high, z), (-0.62, high, z)]
+        parts.append(panel(corners, glass, faces=(0.0, 0.0, ahead)))
+    red = (255, 40, 30) if lit else (176, 30, 28)
+    white = (255, 250, 226) if lit else (214, 216, 214)
     for side in (-1.0, 1.0):
-        x = side * (half - 0.09)
-        corners = [
-            (x, low, cabin_start + 0.2),
-            (x, low, cabin_stop - 0.2),
-            (x, high, cabin_stop - 0.4),
-            (x, high, cabin_start + 0.3),
-        ]
-        parts.append(panel(corners, glass))
-        edge = side * 0.84
-        red = (255, 40, 30) if lit else (176, 30, 28)
-        inner = edge - side * 0.32
-        parts.append(
-            panel([(edge, 0.62, -0.02), (inner, 0.62, -0.02), (inner, 0.82, -0.02), (edge, 0.82, -0.02)], red, lit)
-        )
-        white = (255, 250, 226) if lit else (214, 216, 214)
-        front = length + 0.02
-        parts.append(
-            panel([(edge, 0.58, front), (inner, 0.58, front), (inner, 0.80, front), (edge, 0.80, front)], white, lit)
-        )
-    parts.append(
-        panel([(-0.26, 0.42, -0.02), (0.26, 0.42, -0.02), (0.26, 0.55, -0.02), (-0.26, 0.55, -0.02)], (230, 230, 222))
-    )
+        x, first, last = side * (half - 0.09), cabin_start + 0.2, cabin_stop - 0.2
+        corners = [(x, low, first), (x, low, last), (x, high, last - 0.2), (x, high, first + 0.1)]
+        parts.append(panel(corners, glass, faces=(side, 0.0, 0.0)))
+        parts.append(_light(side, -0.02, red, lit))
+        parts.append(_light(side, length + 0.02, white, lit))
+    plate = [(-0.26, 0.42, -0.02), (0.26, 0.42, -0.02), (0.26, 0.55, -0.02), (-0.26, 0.55, -0.02)]
+    parts.append(panel(plate, (230, 230, 222), faces=(0.0, 0.0, -1.0)))
     return Shape.join(parts)
+
+
+def _light(side: float, z: float, colour: Colour, lit: bool) -> Shape:
+    outer, inner = side * 0.84, side * 0.52
+    corners = [(outer, 0.60, z), (inner, 0.60, z), (inner, 0.81, z), (outer, 0.81, z)]
+    return panel(corners, colour, lit, (0.0, 0.0, -1.0 if z < 0 else 1.0))
 
 
 def cone(x: float, z: float) -> Shape:

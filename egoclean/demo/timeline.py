@@ -58,6 +58,7 @@ def make_timeline(
     plan: Sequence[tuple[str, float]],
     events: Sequence[tuple[str, float]] = (),
     tempo: float = 1.0,
+    minimum_s: float = 0.0,
 ) -> Timeline:
     """Return a timeline that follows ``plan``.
 
@@ -68,6 +69,7 @@ def make_timeline(
         seconds have passed, so the clip ends up to one cycle later, plus its interruptions.
     events : ``(kind, share)``, the share of the planned work after which the event comes, in ascending order.
     tempo : cycle lengths are divided by it.
+    minimum_s : cycles of the last work are added until the clip is at least this long.
     """
     planned_s = sum(seconds for _, seconds in plan)
     waiting = [(kind, share * planned_s) for kind, share in events]
@@ -86,6 +88,8 @@ def make_timeline(
             worked_s += length_s
             while waiting and waiting[0][1] <= worked_s:
                 _add_event(draft, rng, waiting.pop(0)[0], activity, length_s)
+    while draft.now_s < minimum_s:
+        _add_cycle(draft, rng, plan[-1][0], tempo)
     duration_s = draft.now_s
     busy = [(event.start_s, event.stop_s) for event in draft.events if event.kind in ("refill_walk", "dropped_part")]
     return Timeline(

@@ -32,7 +32,7 @@ RARE_SCENES = ("night", "rain", "crossing_pedestrian")
 """What makes a driving scene rare; every other scene is ordinary."""
 
 
-def rng_for(seed: int, *names: str | int) -> np.random.Generator:
+def rng_for(seed: int, *names: str | float) -> np.random.Generator:
     """Return the generator of one named choice: other names or another seed give independent draws."""
     text = "/".join(str(name) for name in (seed, *names))
     return np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "little"))
