@@ -94,6 +94,11 @@ def source_bytes(clip: SourceClip) -> int:
     return sum(_file_bytes(path) for path in {path for record in clip.frame_records for path in record.frame_paths})
 
 
+def text_or_none(value: object) -> str | None:
+    """Return ``value`` when it is a text that is not empty, else None."""
+    return value if isinstance(value, str) and value else None
+
+
 def _file_bytes(path: str) -> int:
     try:
         return Path(path).stat().st_size

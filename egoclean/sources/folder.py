@@ -18,6 +18,7 @@ from egoclean.sources.discovery import (
     merged,
     note,
     rejection,
+    text_or_none,
 )
 from egoclean.sources.layout import layout_ids
 from egoclean.sources.nuscenes import read_nuscenes_clips, table_folders
@@ -198,8 +199,8 @@ def _clip(
         source_uri=source_uri,
         location=location,
         intrinsics_path=None if intrinsics is None else str(intrinsics),
-        factory=ids.factory or _text(carried.get("factory_id")),
-        worker=ids.worker or _text(carried.get("worker_id")),
+        factory=ids.factory or text_or_none(carried.get("factory_id")),
+        worker=ids.worker or text_or_none(carried.get("worker_id")),
         carried=carried,
         problems=problems,
     )
@@ -214,7 +215,3 @@ def nearest_intrinsics(path: Path, root: Path) -> Path | None:
         if folder == root:
             return None
     return None
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any
 
 from egoclean.config import IngestConfig
 from egoclean.errors import SourceError, UsageError
@@ -17,14 +16,21 @@ from egoclean.sources.discovery import (
     Discovery,
     is_clip_wanted,
     rejection,
+    text_or_none,
 )
 from egoclean.sources.hub_client import HubClient, HubEntry, connect
 from egoclean.sources.hub_ranges import RangeReader
 from egoclean.sources.layout import is_wanted, layout_ids
-from egoclean.sources.tar import ArchiveError, read_tar_index
+from egoclean.sources.tar import ArchiveError, TarMember, read_tar_index
 
 FILE_LIMIT = 200
 """Most files of a data set that are looked into when no number of clips was given."""
+
+DIGEST_LOCAL = "local only"
+"""``carried["digest"]`` of a clip read by range: its fingerprint is taken here, the hub has none of a member."""
+
+DIGEST_VERIFIED = "hub sha256"
+"""``carried["digest"]`` of a clip whose whole file is compared with the hub's SHA-256."""
 
 _SOURCE = re.compile(r"hub:(?P<repository>[^/@\s]+/[^/@\s]+)(?:@(?P<revision>\S+))?$")
 
@@ -70,7 +76,7 @@ def hub_clips(source: str, config: IngestConfig, progress: Callable[[int, int], 
                 f"{source} holds more than {FILE_LIMIT} files for these filters.",
                 "Say which to take, for instance --factory 1 --worker 1 --clips 2.",
             )
-        found = _clips_of_file(client, file)
+        found = _clips_of_file(client, file, config)
         notes.extend(found.notes)
         clips.extend(clip for clip in found.clips if is_clip_wanted(clip, config))
         if progress is not None:
@@ -106,6 +112,17 @@ def hub_ids(client: HubClient, config: IngestConfig) -> dict[str, tuple[str, ...
     return {factory: tuple(sorted(names)) for factory, names in sorted(workers.items())}
 
 
+def is_fetched_whole(remote: RemoteLocation, verify_source: bool) -> bool:
+    """Whether the whole file is fetched for a clip: it is the file, or its source is to be verified."""
+    return verify_source or (remote.offset_bytes == 0 and remote.size_bytes == remote.file_size_bytes)
+
+
+def digest_words(remote: RemoteLocation, verify_source: bool) -> str:
+    """Return what stands behind the fingerprint of a clip: :data:`DIGEST_VERIFIED` or :data:`DIGEST_LOCAL`."""
+    verified = remote.file_sha256 is not None and is_fetched_whole(remote, verify_source)
+    return DIGEST_VERIFIED if verified else DIGEST_LOCAL
+
+
 def _files_below(
     client: HubClient, folder: str, intrinsics_path: str | None, config: IngestConfig
 ) -> Iterator[HubFile]:
@@ -134,58 +151,40 @@ def _is_file_wanted(path: str, config: IngestConfig) -> bool:
     return _is_folder_wanted(path, config)
 
 
-def _clips_of_file(client: HubClient, file: HubFile) -> Discovery:
+def _clips_of_file(client: HubClient, file: HubFile, config: IngestConfig) -> Discovery:
     entry = file.entry
     clip_id = f"hub:{client.repository}/{entry.path}"
     if not entry.path.lower().endswith(".tar"):
-        return Discovery((_clip(client, file, clip_id, 0, entry.size_bytes, {}, ()),))
+        return Discovery((_clip(client, file, config, TarMember("", 0, entry.size_bytes)),))
     try:
         index = read_tar_index(RangeReader(client, entry.path, entry.size_bytes), entry.size_bytes, clip_id)
     except ArchiveError as error:
         return Discovery((), (rejection(error.code, str(error)),))
-    clips = tuple(
-        _clip(
-            client,
-            file,
-            f"{clip_id}#{member.name}",
-            member.offset_bytes,
-            member.size_bytes,
-            member.carried,
-            member.problems,
-        )
-        for member in index.members
-    )
-    return Discovery(clips, index.notes)
+    return Discovery(tuple(_clip(client, file, config, member) for member in index.members), index.notes)
 
 
-def _clip(
-    client: HubClient,
-    file: HubFile,
-    clip_id: str,
-    offset_bytes: int,
-    size_bytes: int,
-    carried: Mapping[str, Any],
-    problems: tuple[Problem, ...],
-) -> SourceClip:
+def _clip(client: HubClient, file: HubFile, config: IngestConfig, member: TarMember) -> SourceClip:
+    """Return the clip of one member; a member without a name is the whole file."""
     entry = file.entry
-    ids = layout_ids(clip_id)
-    member = clip_id.removeprefix(f"hub:{client.repository}/{entry.path}")
+    place = f"{entry.path}#{member.name}" if member.name else entry.path
+    ids = layout_ids(place)
+    remote = RemoteLocation(
+        repository=client.repository,
+        commit=client.commit,
+        path=entry.path,
+        offset_bytes=member.offset_bytes,
+        size_bytes=member.size_bytes,
+        file_size_bytes=entry.size_bytes,
+        file_sha256=entry.sha256,
+        intrinsics_path=file.intrinsics_path,
+    )
     return SourceClip(
-        clip_id=clip_id,
+        clip_id=f"hub:{client.repository}/{place}",
         kind=ClipKind.VIDEO,
-        source_uri=f"hub:{client.repository}@{client.commit}/{entry.path}{member}",
-        factory=ids.factory or carried.get("factory_id"),
-        worker=ids.worker or carried.get("worker_id"),
-        carried=carried,
-        problems=problems,
-        remote=RemoteLocation(
-            repository=client.repository,
-            commit=client.commit,
-            path=entry.path,
-            offset_bytes=offset_bytes,
-            size_bytes=size_bytes,
-            file_size_bytes=entry.size_bytes,
-            file_sha256=entry.sha256,
-            intrinsics_path=file.intrinsics_path,
-        ),
+        source_uri=f"hub:{client.repository}@{client.commit}/{place}",
+        factory=ids.factory or text_or_none(member.carried.get("factory_id")),
+        worker=ids.worker or text_or_none(member.carried.get("worker_id")),
+        carried={**member.carried, "digest": digest_words(remote, config.verify_source)},
+        problems=member.problems,
+        remote=remote,
     )

@@ -20,6 +20,7 @@ from pathlib import Path, PurePosixPath
 from egoclean.errors import SourceError
 from egoclean.records import MediaLocation, RemoteLocation, SourceClip
 from egoclean.sources.fingerprint import fingerprint_location
+from egoclean.sources.hub import digest_words, is_fetched_whole
 from egoclean.sources.hub_client import HubClient, client_at
 from egoclean.sources.hub_ranges import stream_range
 from egoclean.store.atomic import disk_errors, fsync_file, fsync_folder, process_alive
@@ -28,12 +29,6 @@ RESERVE_BYTES = 64 << 20
 """Disk space that is left free beside what is fetched."""
 
 INTRINSICS_LIMIT_BYTES = 1 << 20
-
-DIGEST_LOCAL = "local only"
-"""``carried["digest"]`` of a clip read by range: its fingerprint was taken here, the hub has none of a member."""
-
-DIGEST_VERIFIED = "hub sha256"
-"""``carried["digest"]`` of a clip whose whole file had the hub's SHA-256."""
 
 Progress = Callable[[int, int], None]
 
@@ -58,23 +53,22 @@ def fetch_clip(
         return clip
     client = client_at(remote.repository, remote.commit)
     place = folder / remote.repository.replace("/", "--") / remote.commit[:12]
-    is_whole_file = remote.offset_bytes == 0 and remote.size_bytes == remote.file_size_bytes
-    if is_whole_file or verify_source:
+    is_whole_file = is_fetched_whole(remote, verify_source=False)
+    if is_fetched_whole(remote, verify_source):
         target = place / _flat_name(remote.path)
         _fetch(client, remote, 0, remote.file_size_bytes, target, remote.file_sha256, progress)
         location = _location_in(target, remote, is_whole_file)
-        digest = DIGEST_VERIFIED if remote.file_sha256 else DIGEST_LOCAL
     else:
         target = place / _flat_name(clip.clip_id.removeprefix(f"hub:{remote.repository}/"))
         _fetch(client, remote, remote.offset_bytes, remote.offset_bytes + remote.size_bytes, target, None, progress)
-        location, digest = MediaLocation(str(target)), DIGEST_LOCAL
+        location = MediaLocation(str(target))
     intrinsics = _fetch_intrinsics(client, remote, place)
     return dataclasses.replace(
         clip,
         location=location,
         intrinsics_path=None if intrinsics is None else str(intrinsics),
         expected_sha256=remote.file_sha256 if is_whole_file else None,
-        carried={**clip.carried, "digest": digest},
+        carried={**clip.carried, "digest": digest_words(remote, verify_source)},
     )
 
 

@@ -151,7 +151,7 @@ def test_what_is_here_is_not_fetched_again_and_the_hub_is_not_asked(hub, raw):
 
 
 def test_a_verified_source_is_the_whole_file_with_the_hubs_digest(hub, raw):
-    clip = fetch_clip(one_clip(), raw, verify_source=True)
+    clip = fetch_clip(one_clip(verify_source=True), raw, verify_source=True)
     assert Path(clip.location.path).read_bytes() == SHARD
     assert clip.carried["digest"] == "hub sha256"
     alone = fetch_clip(one_clip(), raw)
