@@ -10,10 +10,14 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+
+settings.register_profile("egoclean", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("egoclean")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PERSONAL = ("EGOCLEAN_CACHE", "EGOCLEAN_PROJECT", "EGOCLEAN_PORT", "SEED", "SCORES_OUT", "HF_TOKEN", "HF_KEY")

@@ -122,3 +122,16 @@ def process_alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def process_started(pid: int) -> str | None:
+    """Return when a process started, in the kernel's own count, or None where that is not known.
+
+    Together with the id it names one process for good: ids are used again. None as well for a process that has ended
+    and was not waited for.
+    """
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if fields[0] == "Z" else fields[19]

@@ -17,10 +17,8 @@ class FingerprintMemo:
         try:
             self._prepare()
         except sqlite3.DatabaseError as error:
-            if not _is_damage(error):
-                raise
-            path.unlink(missing_ok=True)
-            self._prepare()
+            if _is_damage(error):
+                self._begin_anew()
 
     def get(self, key: str) -> str | None:
         """Return the digest remembered for ``key``, or None; a memo that cannot be read remembers nothing."""
@@ -38,6 +36,12 @@ class FingerprintMemo:
         with self._connect() as connection:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("CREATE TABLE IF NOT EXISTS memo (identity TEXT PRIMARY KEY, digest TEXT NOT NULL)")
+
+    def _begin_anew(self) -> None:
+        for suffix in ("", "-wal", "-shm"):
+            self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+        with contextlib.suppress(sqlite3.DatabaseError):
+            self._prepare()
 
     @contextlib.contextmanager
     def _connect(self) -> Iterator[sqlite3.Connection]:

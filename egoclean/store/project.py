@@ -28,6 +28,7 @@ from egoclean.store.atomic import write_text
 from egoclean.store.keys import digest
 
 PROJECT_FILE = "project.toml"
+LAYOUT = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,10 @@ class Project:
         if not self.exists:
             return settings
         for name, values in self._read().items():
+            if name == "layout" and values != LAYOUT:
+                raise UsageError(
+                    f"{self.file} has layout {values!r}, this egoclean reads layout {LAYOUT}.", "Update egoclean."
+                )
             if name in ("sources", "cache", "layout"):
                 continue
             if name not in VERB_CONFIGS or not isinstance(values, dict):
@@ -165,7 +170,7 @@ def _new_document() -> tomlkit.TOMLDocument:
     document.add(
         tomlkit.comment("An egoclean project: where the footage is and the settings that differ from the defaults.")
     )
-    document["layout"] = 1
+    document["layout"] = LAYOUT
     return document
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from egoclean.records import to_plain
-from egoclean.store.atomic import process_alive, write_json
+from egoclean.store.atomic import process_alive, process_started, write_json
 from egoclean.store.lines import append_line, read_lines
 
 
@@ -82,7 +82,13 @@ class RunRecorder:
         self._written = 0.0
         write_json(
             self.folder / "run.json",
-            {"run_id": self.run_id, "pid": os.getpid(), "command": list(command), "started_at": time.time()},
+            {
+                "run_id": self.run_id,
+                "pid": os.getpid(),
+                "process_started": process_started(os.getpid()),
+                "command": list(command),
+                "started_at": time.time(),
+            },
         )
         self.finish(RunState.RUNNING, "")
 
@@ -123,7 +129,7 @@ def read_run(folder: Path) -> RunInfo:
     about = _read_json(folder / "run.json")
     stated = _read_json(folder / "state.json")
     state = RunState(stated["state"])
-    if state is RunState.RUNNING and not process_alive(about["pid"]):
+    if state is RunState.RUNNING and not _is_running(about["pid"], about.get("process_started")):
         state = RunState.LOST
     try:
         stages = tuple(StageProgress(**stage) for stage in _read_json(folder / "stages.json"))
@@ -144,6 +150,11 @@ def read_run(folder: Path) -> RunInfo:
 def read_events(folder: Path) -> tuple[dict[str, Any], ...]:
     """Return the events of a run in order; a torn last line is left out."""
     return tuple(json.loads(line) for line in read_lines(folder / "events.jsonl") if line)
+
+
+def _is_running(pid: int, started: str | None) -> bool:
+    """Whether the very process still runs that had this id and start; its id may be another's by now."""
+    return process_alive(pid) and (started is None or process_started(pid) == started)
 
 
 def _read_json(path: Path) -> Any:
