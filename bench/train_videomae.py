@@ -1,0 +1,87 @@
+"""Masked reconstruction: training of the small VideoMAE."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from training_batches import Footage, cropped
+from transformers import VideoMAEForPreTraining
+
+from egoclean.models.pixels import DEVIATION_FLOOR, IMAGENET_MEAN, IMAGENET_STD
+from egoclean.models.videomae import small_videomae_config
+
+BATCH = 24
+VISIBLE = 7
+ASKED = 112
+"""Hidden tokens a step predicts, of 336: a third of the decoder's work for nearly the same gradient."""
+GRID = (8, 7, 7)
+
+
+class Task:
+    """The model, and the loss of one step."""
+
+    peak_rate = 1.5e-3
+    weight_decay = 0.05
+
+    def __init__(self) -> None:
+        self.model = VideoMAEForPreTraining(small_videomae_config())
+
+    def modules(self) -> dict[str, torch.nn.Module]:
+        """Return what a checkpoint keeps."""
+        return {"model": self.model}
+
+    def saved(self) -> VideoMAEForPreTraining:
+        """Return the model to keep."""
+        return self.model
+
+    def loss(self, footage: Footage, rng: np.random.Generator) -> torch.Tensor:
+        """Return the loss of a fresh batch."""
+        tokens, visible = batch_of(footage, rng)
+        return loss_of(self.model, tokens, visible, ASKED)
+
+    def after_step(self, step: int) -> None:
+        """Nothing follows a step."""
+
+
+def batch_of(footage: Footage, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return tokens (B, S, 2 * 16 * 16, 3) in [0, 1] and the visible token indices (B, n)."""
+    windows, visible = [], []
+    for _ in range(BATCH):
+        step = int(rng.choice([1, 2, 3, 4, 4, 4]))
+        windows.append(cropped(rng, footage.window(rng, np.arange(16) * step), 112))
+        places = torch.from_numpy(rng.permutation(GRID[1] * GRID[2])[:VISIBLE])
+        visible.append((torch.arange(GRID[0])[:, None] * GRID[1] * GRID[2] + places).flatten())
+    pixels = torch.stack(windows).view(BATCH, 8, 2, 3, 7, 16, 7, 16).permute(0, 1, 4, 6, 2, 5, 7, 3)
+    tokens = pixels.reshape(BATCH, GRID[0] * GRID[1] * GRID[2], 512, 3).float().div_(255)
+    gain = torch.from_numpy(np.exp(rng.normal(0, 0.15, (BATCH, 1, 1, 3)))).float()
+    return tokens * gain, torch.stack(visible)
+
+
+def loss_of(
+    model: VideoMAEForPreTraining, tokens: torch.Tensor, visible: torch.Tensor, asked: int = 10_000
+) -> torch.Tensor:
+    """Return the mean squared error of ``asked`` random hidden tokens, or of all as ``VideoMAEForPreTraining`` does."""
+    batch, count = tokens.shape[:2]
+    hidden = torch.ones(batch, count, dtype=torch.bool).scatter_(1, visible, False).nonzero()[:, 1].view(batch, -1)
+    if asked < hidden.shape[1]:
+        hidden = hidden.gather(1, torch.rand(hidden.shape).argsort(1)[:, :asked].sort(1).values)
+    wanted = _take(tokens, hidden)
+    wanted = (wanted - wanted.mean(2, keepdim=True)) / (wanted.std(2, keepdim=True) + DEVIATION_FLOOR)
+    state = model.videomae.encoder(_embedded(model, _take(tokens, visible), visible)).last_hidden_state
+    state = model.encoder_to_decoder(model.videomae.layernorm(state))
+    places = model.position_embeddings[0]
+    asked = model.mask_token + places[hidden]
+    predicted = model.decoder(torch.cat([state + places[visible], asked], dim=1), hidden.shape[1]).logits
+    return (predicted - wanted.flatten(2)).square().mean()
+
+
+def _embedded(model: VideoMAEForPreTraining, tokens: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    embeddings = model.videomae.embeddings
+    projection = embeddings.patch_embeddings.projection
+    normalised = (tokens - torch.tensor(IMAGENET_MEAN)) / torch.tensor(IMAGENET_STD)
+    weight = projection.weight.permute(0, 2, 3, 4, 1).reshape(projection.out_channels, -1)
+    return normalised.flatten(2) @ weight.T + projection.bias + embeddings.position_embeddings[0][index]
+
+
+def _take(tokens: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    return torch.stack([rows[chosen] for rows, chosen in zip(tokens, index, strict=True)])

@@ -1,0 +1,52 @@
+"""Batches for training the small models: windows of the footage, cropped, turned, recoloured, all from one seed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn.functional import interpolate
+
+from egoclean.models.pixels import IMAGENET_MEAN, IMAGENET_STD
+
+Frames = NDArray[np.uint8]
+
+
+class Footage:
+    """The clips of a folder, opened without reading them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clips = [np.load(path, mmap_mode="r") for path in sorted(folder.glob("*.npy"))]
+
+    def window(self, rng: np.random.Generator, offsets: NDArray[np.int64]) -> Frames:
+        """Return the frames at ``offsets`` after a random start in a random clip, at times played backwards."""
+        clip = self.clips[int(rng.integers(0, len(self.clips)))]
+        start = int(rng.integers(0, len(clip) - int(offsets[-1])))
+        chosen = np.asarray(clip[start + offsets])
+        return np.ascontiguousarray(chosen[::-1]) if rng.random() < 0.2 else chosen
+
+
+def cropped(rng: np.random.Generator, frames: Frames, size_px: int) -> torch.Tensor:
+    """Return uint8 ``(T, 3, size_px, size_px)``: a box of 72 to 100 % of each side, flipped at times."""
+    side = frames.shape[1]
+    height, width = (round(side * rng.uniform(0.72, 1.0)) for _ in range(2))
+    top, left = int(rng.integers(0, side - height + 1)), int(rng.integers(0, side - width + 1))
+    box = torch.from_numpy(frames).permute(0, 3, 1, 2)[:, :, top : top + height, left : left + width]
+    resized = interpolate(box, size=(size_px, size_px), mode="bilinear", antialias=True)
+    return resized.flip(-1) if rng.random() < 0.5 else resized
+
+
+def colour_change(rng: np.random.Generator, strength: float, shuffle: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return ``(matrix, shift)`` that normalise pixels in [0, 1] after a change of light and of channels.
+
+    ``matrix`` is (3, 3), ``shift`` (3,): gains of ``strength`` over all and half of it a channel, and with the chance
+    ``shuffle`` the channels in another order.
+    """
+    order = rng.permutation(3) if rng.random() < shuffle else np.arange(3)
+    gain = np.exp(rng.normal(0, strength) + rng.normal(0, strength / 2, 3))
+    offset = rng.normal(0, strength / 4)
+    mean, std = np.array(IMAGENET_MEAN), np.array(IMAGENET_STD)
+    matrix = np.eye(3)[order] * (gain / std)[:, None]
+    return torch.from_numpy(matrix).float(), torch.from_numpy((offset - mean) / std).float()
