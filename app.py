@@ -13,6 +13,7 @@ import streamlit as st
 from egoclean.errors import EgocleanError
 from egoclean.ui import frame, media, start
 
+# Section to (file in pages/, title, icon): edit here to reorder or rename; the first page is where one lands.
 PAGES = {
     "Footage": (
         ("overview", "Overview", ":material/dashboard:"),
@@ -35,12 +36,11 @@ PAGES = {
         ("runs", "Runs", ":material/monitoring:"),
     ),
 }
-"""Section to (file in pages/, title, icon): edit here to reorder or rename; the first page is where one lands."""
 
 
 def draw() -> None:
     """Draw the page the viewer is on, inside the frame."""
-    st.set_page_config(page_title="egoclean", page_icon=":material/filter_center_focus:", layout="wide")
+    st.set_page_config(page_title="egoclean", page_icon=frame.ICON, layout="wide")
     first = PAGES["Footage"][0][0]
     pages = {
         section: [

@@ -9,7 +9,7 @@ from egoclean.ui.tables import clip_table
 
 frame.title("Clips", "Browse the footage: filter, look, play frame by frame.")
 library = guards.require_clips()
-table = clip_table(loaders.clips(library))
+table = clip_table(loaders.clip_steps(library))
 shown = filters.filter_clips(table)
 if shown.empty:
     st.info("No clip passes this filter.")
@@ -26,6 +26,7 @@ if browse.open:
                 shown,
                 hide_index=True,
                 column_config=column_config(shown),
+                column_order=[name for name in shown.columns if name != "clip_id"],
                 on_select="rerun",
                 selection_mode="single-row",
                 key="clips_table",

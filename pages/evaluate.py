@@ -4,11 +4,12 @@ import streamlit as st
 
 from egoclean.ui import evaluate_view, export_view, frame, guards
 
-frame.title("Evaluate", "What the selection stands for, beside the same budget drawn at random and evenly in time.")
+frame.title("Evaluate", "What the selection stands for, beside as many windows drawn at random and evenly in time.")
 library = guards.require_step("embed")
 view = export_view.require_selection(library)
 frame.warn_if_untrained(library, "embed")
 result = evaluate_view.compare(library, view)
 st.dataframe(result.table, hide_index=True, column_config=evaluate_view.columns())
 st.caption(result.note)
-st.plotly_chart(evaluate_view.groups_figure(result), key="evaluate_groups")
+st.subheader("Coverage as the budget grows", anchor=False, help="The grey band spans five random draws.")
+st.plotly_chart(result.curve, key="evaluate_curve")

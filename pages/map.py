@@ -4,14 +4,13 @@ import streamlit as st
 
 from egoclean.charts.overview_charts import map_figure
 from egoclean.ui import choice, frame, guards, loaders, map_view
-from egoclean.ui.columns import column_config
 
 frame.title(
     "Map", "Every point is a window; alike windows lie close together. Draw around points to see what they are."
 )
 library = guards.require_step("embed")
 frame.warn_if_untrained(library, "embed")
-guards.require_windows()
+_, windows = guards.require_windows()
 points = loaders.embedding_map(library)
 if points.empty:
     st.info("The run has not written any embeddings into the table of windows yet.")
@@ -19,21 +18,13 @@ if points.empty:
 
 by = map_view.colour_by(points)
 groups, colours = map_view.groups_of(library, points, by)
-figure = map_figure(points["x"], points["y"], groups, map_view.labels_of(points), points["row"], colours=colours)
+labels = map_view.labels_of(library, points)
+figure = map_figure(points["x"], points["y"], groups, labels, points["row"], colours=colours)
 event = st.plotly_chart(figure, key="map", on_select="rerun", selection_mode=("lasso", "box"))
-st.caption(map_view.caption(points))
+st.caption(map_view.caption(points, windows))
 lassoed = map_view.lassoed(points, choice.chosen_points(event))
 if lassoed.empty:
     st.info("Nothing is drawn around yet: drag a loop around some points, or a box with the tool above the figure.")
     st.stop()
 st.subheader(map_view.heading(lassoed), anchor=False)
-shown = map_view.table_of(library, lassoed)
-picked = st.dataframe(
-    shown,
-    hide_index=True,
-    column_config=column_config(shown),
-    on_select="rerun",
-    selection_mode="single-row",
-    key="map_rows",
-)
-map_view.show_window(library, shown, choice.chosen_row(picked))
+map_view.show_window(library, map_view.show_table(library, lassoed))

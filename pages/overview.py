@@ -4,7 +4,7 @@ import streamlit as st
 
 from egoclean.ui import first_minute, frame, loaders, runs_view, summary
 from egoclean.ui.columns import column_config
-from egoclean.ui.tables import CLIP_VERBS, status_table
+from egoclean.ui.tables import status_table
 
 library = loaders.open_library()
 if not library.project.exists and not library.runs():
@@ -28,11 +28,5 @@ shown = table[summary.needs_attention(table)] if only_open else table
 if shown.empty:
     st.success("Nothing to see to: every step is done for every clip.", icon=":material/check:")
 else:
-    st.dataframe(
-        shown,
-        hide_index=True,
-        column_config=column_config(shown),
-        column_order=["clip", "duration_s", *CLIP_VERBS, "reason", "clip_id"],
-        height="auto",
-    )
+    st.dataframe(shown, hide_index=True, column_config=column_config(shown), height="auto")
 summary.show_notes(library)

@@ -8,12 +8,12 @@ frame.title("Score", "How hard each window is for the model, where to draw the l
 library, windows = guards.require_windows("score")
 frame.warn_if_untrained(library, "score")
 signal = score_view.pick_signal(windows)
-score_view.show_thresholds(windows, signal)
+score_view.show_thresholds(library, windows, signal)
 score_view.show_explanations(windows, signal)
 st.subheader("Windows in order", anchor=False)
 ranking, look = st.columns([3, 2], gap="medium")
 with ranking:
-    window = score_view.show_ranking(windows, signal)
+    window = score_view.show_ranking(library, windows, signal)
 if window is not None:
     with look:
         score_view.show_window(library, window)

@@ -56,7 +56,9 @@ def map_figure(
     found, counts = np.unique(names, return_counts=True)
     shown = [str(name) for name in found[np.argsort(-counts, kind="stable")][:20]]
     names = np.where(np.isin(names, shown), names, "other")
-    order = sorted(shown) + (["other"] if len(found) > len(shown) else [])
+    # Drawn in this order: the groups that always have a colour come last, in front of the rest.
+    order = (["other"] if len(found) > len(shown) else []) + sorted(set(shown) - set(colours or {}))
+    order += [name for name in reversed(list(colours or {})) if name in shown]
     palette = {**theme.category_colours(order), **(colours or {})}
     figure = go.Figure()
     for name in order:
@@ -67,7 +69,7 @@ def map_figure(
                 y=y_values[inside],
                 mode="markers",
                 name=name,
-                marker={"size": 6, "color": palette[name], "opacity": 0.75},
+                marker={"size": 7, "color": palette[name], "opacity": 0.75},
                 customdata=row_numbers[inside],
                 text=texts[inside],
                 hovertemplate="%{text}<extra>" + name.replace("<", "&lt;") + "</extra>",
@@ -78,22 +80,3 @@ def map_figure(
     figure.update_xaxes(showticklabels=False)
     figure.update_yaxes(showticklabels=False)
     return figure
-
-
-def grouped_shares(
-    groups: Sequence[str], shares: Mapping[str, Sequence[float]], colours: Mapping[str, str], *, height_px: int = 260
-) -> go.Figure:
-    """Return bars side by side: for each group, its share (0 to 1) in each of ``shares``."""
-    figure = go.Figure()
-    for name, values in shares.items():
-        percent = 100 * np.asarray(values, dtype=np.float64)
-        figure.add_bar(
-            x=list(groups),
-            y=percent,
-            name=name,
-            marker={"color": colours.get(name, theme.GREY), "line": {"width": 0}},
-            hovertemplate=f"%{{x}}: %{{y:.1f}} % of {name}<extra></extra>",
-        )
-    theme.apply(figure, height_px=height_px, y_title="share, %")
-    figure.update_xaxes(type="category")
-    return figure.update_layout(barmode="group", bargap=0.25)

@@ -24,10 +24,11 @@ def clip_picker(library: Library, verb: str | None = None) -> ClipRow:
     items = loaders.clip_steps(library).values()
     offered = {item.clip.clip_id: item.clip for item in items if verb is None or _done(item, verb)}
     _forget_unless_in("clip", offered)
+    names = loaders.names(library)
     chosen = st.selectbox(
         "Clip",
         list(offered),
-        format_func=lambda clip_id: shorten(clip_id, _LABEL_LETTERS),
+        format_func=lambda clip_id: shorten(names[clip_id], _LABEL_LETTERS),
         key="clip",
         bind="query-params",
         help=meaning("clip"),

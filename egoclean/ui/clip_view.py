@@ -29,6 +29,7 @@ def show_player(
     span: tuple[float, float] | None = None,
     loop: bool = False,
     lanes: Sequence[str] = ("segments", "cycles", "anomalies", "chosen", "decisions"),
+    curves: Mapping[str, player.Curve] | None = None,
 ) -> player.Moment | None:
     """Show a clip's view with a timeline of what is known about it; return the moment a person reported, or None.
 
@@ -47,6 +48,7 @@ def show_player(
         frame_count=int(clip.facts.get("frame_count") or 1),
         frame_times_s=uneven_times(library, clip),
         lanes={name: everything[name] for name in lanes if everything.get(name)},
+        curves=curves or {},
         time_s=time_s,
         span=span,
         loop=loop,

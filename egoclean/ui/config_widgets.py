@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import typing
 from collections.abc import Sequence
 from typing import Any, TypeVar
@@ -41,21 +42,24 @@ def config_inputs(base: ConfigType, names: Sequence[str], key: str, columns: int
 def budget_input(base: SelectConfig, window_count: int, total_s: float, key: str) -> str:
     """Return a budget as text, set by a slider in per cent, windows or minutes of footage."""
     text = next(item.metadata["help"] for item in dataclasses.fields(SelectConfig) if item.name == "budget")
-    unit = st.segmented_control(
+    left, right = st.columns([1, 2])
+    unit = left.segmented_control(
         "Budget in", _BUDGET_UNITS, default=_budget_unit(base.budget), required=True, key=f"{key}_unit", help=text
     )
     if unit == "windows":
         most = max(2, window_count)
-        return str(st.slider("Windows to choose", 1, most, min(most, max(1, window_count // 10)), key=f"{key}_count"))
+        return str(
+            right.slider("Windows to choose", 1, most, min(most, max(1, window_count // 10)), key=f"{key}_count")
+        )
     if unit == "minutes":
         most_minutes = max(0.2, round(total_s / 60, 1))
         start = max(0.1, round(most_minutes / 10, 1))
-        minutes = st.slider(
+        minutes = right.slider(
             f"Minutes to choose, of {footage(total_s)}", 0.1, most_minutes, start, 0.1, key=f"{key}_minutes"
         )
         return f"{minutes:g}min"
     stated = float(base.budget.rstrip("% ")) if base.budget.endswith("%") else 10.0
-    return f"{st.slider('Share of all windows, per cent', 0.5, 100.0, stated, 0.5, key=f'{key}_share'):g}%"
+    return f"{right.slider('Share of all windows, per cent', 0.5, 100.0, stated, 0.5, key=f'{key}_share'):g}%"
 
 
 def _budget_unit(text: str) -> str:
@@ -78,4 +82,11 @@ def _field_input(item: dataclasses.Field[Any], hint: Any, value: Any, key: str) 
     low, high = item.metadata["minimum"], item.metadata["maximum"]
     limits = {"min_value": None if low is None else kind(low), "max_value": None if high is None else kind(high)}
     placeholder = "no limit" if optional else None
+    if kind is float:
+        limits |= {"step": _float_step(low, high), "format": "%.4g"}
     return st.number_input(label, value=value, placeholder=placeholder, **limits, **about)  # type: ignore[arg-type]
+
+
+def _float_step(low: float | None, high: float | None) -> float:
+    spread = 1.0 if low is None or high is None else high - low
+    return float(10.0 ** (math.floor(math.log10(spread)) - 2)) if spread > 0 else 0.01

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,8 +12,7 @@ import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
-from egoclean.charts import theme
-from egoclean.charts.overview_charts import grouped_shares
+from egoclean.charts.selection_charts import coverage_curve
 from egoclean.library import Library, SelectionView
 from egoclean.ui import loaders
 from egoclean.ui.glossary import meaning
@@ -20,13 +20,15 @@ from egoclean.ui.glossary import meaning
 _MOST_ROWS: Final = 20_000
 _DRAWS: Final = 5
 _NEIGHBOUR: Final = 10
+_CURVE_POINTS: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Figures of the selection and its rivals, one row each; ``note`` says what they were made on."""
+    """Figures of the selection and its rivals, one row each, coverage over budget, and what they were made on."""
 
     table: pd.DataFrame
+    curve: go.Figure
     note: str
 
 
@@ -51,14 +53,6 @@ def columns() -> dict[str, Any]:
     }
 
 
-def groups_figure(result: Comparison) -> go.Figure:
-    """Return the comparison as bars."""
-    names = ("coverage", "redundancy", "groups")
-    shares = {str(row["which"]): [float(row[name]) for name in names] for row in result.table.to_dict("records")}
-    colours = dict(zip(shares, (theme.CHOSEN, theme.GREY, theme.SKY, theme.GREEN), strict=False))
-    return grouped_shares(["coverage", "redundancy", "groups met"], shares, colours)
-
-
 def coverage_of(rows: NDArray[np.float32], chosen: NDArray[np.int64], radius: float) -> tuple[float, float]:
     """Return ``(coverage, redundancy)`` of chosen rows at a cosine distance ``radius``.
 
@@ -70,8 +64,17 @@ def coverage_of(rows: NDArray[np.float32], chosen: NDArray[np.int64], radius: fl
     likeness = rows @ rows[chosen].T
     among = likeness[chosen]
     np.fill_diagonal(among, -2.0)
-    limit = 1.0 - radius
-    return float((likeness.max(axis=1) >= limit - 1e-6).mean()), float((among.max(axis=1) >= limit - 1e-6).mean())
+    limit = 1.0 - radius - 1e-6
+    return float((likeness.max(axis=1) >= limit).mean()), float((among.max(axis=1) >= limit).mean())
+
+
+def coverage_by_budget(
+    rows: NDArray[np.float32], order: NDArray[np.int64], radius: float, budgets: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Return the coverage of the first ``budgets[i]`` rows of ``order``, as :func:`coverage_of` counts it."""
+    near = rows @ rows[order].T >= 1.0 - radius - 1e-6
+    first = np.where(near.any(axis=1), near.argmax(axis=1), len(order))
+    return np.array([float((first < budget).mean()) for budget in budgets])
 
 
 def neighbour_radius(rows: NDArray[np.float32], neighbour: int = _NEIGHBOUR) -> float:
@@ -84,7 +87,7 @@ def neighbour_radius(rows: NDArray[np.float32], neighbour: int = _NEIGHBOUR) -> 
 
 
 def _share(label: str, text: str) -> Any:
-    return st.column_config.ProgressColumn(label, help=text, min_value=0, max_value=1, format="percent")
+    return st.column_config.ProgressColumn(label, help=text, min_value=0, max_value=100, format="%.0f %%")
 
 
 @st.cache_resource(show_spinner="Comparing with random choices…", max_entries=4)
@@ -96,21 +99,37 @@ def _compare(_library: Library, stamp: loaders.Stamp, _view: SelectionView) -> C
     windows, embeddings = windows[there].reset_index(drop=True), embeddings[there]
     unit = embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-12)
     radius = neighbour_radius(unit)
-    chosen = np.flatnonzero(windows["row"].isin(_view.chosen["row"]))
+    place = pd.Series(np.arange(len(windows)), index=windows["row"])
+    chosen = place.reindex(_view.chosen.sort_values("rank")["row"]).dropna().to_numpy(dtype=np.int64)
     rivals = {"this selection": [chosen], **_rivals(windows, len(chosen))}
     groups = windows["worker"].fillna(windows["scene"]).fillna(windows["clip_id"]).astype(str)
     rows = []
     for name, draws in rivals.items():
-        figures = [
-            (*coverage_of(unit, draw, radius), groups.iloc[draw].nunique() / max(1, groups.nunique())) for draw in draws
-        ]
-        rows.append((name, *np.mean(figures, axis=0)))
+        met = [groups.iloc[draw].nunique() / max(1, groups.nunique()) for draw in draws]
+        figures = [(*coverage_of(unit, draw, radius), share) for draw, share in zip(draws, met, strict=True)]
+        rows.append((name, *(100 * np.mean(figures, axis=0)).round(1)))
     note = (
         f"{len(chosen):,} of {len(windows):,} windows each. Close means a cosine distance of at most {radius:.4f}, "
         "the median distance to the tenth nearest neighbour. Judged by the embeddings alone: what a model trained "
         "on them makes of it is not measured here."
     )
-    return Comparison(pd.DataFrame(rows, columns=["which", "coverage", "redundancy", "groups"]), note)
+    table = pd.DataFrame(rows, columns=["which", "coverage", "redundancy", "groups"])
+    return Comparison(table, _curve(unit, radius, rivals), note)
+
+
+def _curve(unit: NDArray[np.float32], radius: float, rivals: Mapping[str, list[NDArray[np.int64]]]) -> go.Figure:
+    many = len(next(iter(rivals.values()))[0])
+    budgets = np.unique(np.linspace(1, max(1, many), min(_CURVE_POINTS, max(1, many))).astype(np.int64))
+    lines: dict[str, tuple[Any, Any]] = {}
+    bands: dict[str, tuple[Any, Any]] = {}
+    for name, draws in rivals.items():
+        if name == "evenly in time":
+            continue
+        values = np.stack([coverage_by_budget(unit, draw, radius, budgets) for draw in draws])
+        lines[name] = (budgets, values.mean(axis=0))
+        if len(draws) > 1:
+            bands[name] = (values.min(axis=0), values.max(axis=0))
+    return coverage_curve(lines, bands=bands)
 
 
 def _rivals(windows: pd.DataFrame, many: int) -> dict[str, list[NDArray[np.int64]]]:

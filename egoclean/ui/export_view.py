@@ -22,7 +22,7 @@ _TYPES: Final[Mapping[str, str]] = {
     "csv": "text/csv",
     "parquet": "application/vnd.apache.parquet",
 }
-_SHOWN = ("rank", "clip_id", "start_s", "stop_s", "factory", "worker", "scene", "camera", "reason", "licence")
+_SHOWN = ("rank", "clip", "start_s", "stop_s", "factory", "worker", "scene", "camera", "reason", "licence")
 _PREVIEW_ROWS = 50
 
 
@@ -58,8 +58,8 @@ def show_counts(library: Library, view: SelectionView) -> None:
 def preview(library: Library, view: SelectionView) -> pd.DataFrame:
     """Return the first rows of the manifest as a table, columns without any value left out."""
     rows = _plain_rows(library, selection_stamp(library), view)
-    table = pd.DataFrame(rows)
-    return table[[name for name in _SHOWN if name in table and table[name].notna().any()]]
+    table = pd.DataFrame(rows).assign(clip=[loaders.names(library)[str(row["clip_id"])] for row in rows])
+    return table[[name for name in _SHOWN if name in table and table[name].notna().any()]].fillna("")
 
 
 def first_row(library: Library, view: SelectionView) -> Mapping[str, Any]:

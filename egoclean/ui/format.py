@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 import re
 import time
+from collections import Counter
+from collections.abc import Sequence
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>~$:&])")
+_PARTS = re.compile(r"[/#]")
 _SIZES = ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB"))
 UNKNOWN = "not known"
 
@@ -75,6 +78,20 @@ def ago(timestamp: float, now: float | None = None) -> str:
     """Return how long ago a moment of the clock was: ``12 s ago``, ``3 h 10 min ago``."""
     passed = max(0.0, (time.time() if now is None else now) - timestamp)
     return f"{passed:.0f} s ago" if passed < 60 else f"{duration(passed)} ago"
+
+
+def short_names(clip_ids: Sequence[str]) -> dict[str, str]:
+    """Return for each id its shortest end, cut at ``/`` and ``#``, that no other id has: what tells clips apart."""
+    parts = {clip_id: _PARTS.split(clip_id) for clip_id in clip_ids}
+    names = {clip_id: clip_id for clip_id in clip_ids}
+    open_ids, taken = list(parts), 1
+    while open_ids:
+        ends = {clip_id: "/".join(parts[clip_id][-taken:]) for clip_id in open_ids}
+        counts = Counter(ends.values())
+        names.update({clip_id: end for clip_id, end in ends.items() if counts[end] == 1})
+        open_ids = [clip_id for clip_id in open_ids if counts[ends[clip_id]] > 1 and taken < len(parts[clip_id])]
+        taken += 1
+    return names
 
 
 def shorten(text: str, letters: int = 60) -> str:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from importlib import resources
+from typing import Any, Final
 
 import streamlit as st
 
 from egoclean.library import Library
 from egoclean.ui import loaders
-from egoclean.ui.format import count, footage, plain
+from egoclean.ui.format import count, footage, plain, shorten
 from egoclean.ui.glossary import TERMS, meaning
 from egoclean.ui.guards import active_run
+
+ICON: Final = str(resources.files("egoclean.ui") / "static" / "icon.png")
+"""The mark of the tab and the sidebar: a file of the package, so that no page asks another host for one."""
 
 _MODEL_VERBS = {"score": "Score", "embed": "Embedding"}
 
@@ -25,21 +29,17 @@ def title(text: str, sentence: str) -> None:
 def draw_sidebar() -> None:
     """Show the project, its size, the run at work, the models and their licence, and the glossary."""
     library = loaders.open_library()
-    with st.sidebar:
-        st.caption("Project")
-        st.text(library.project.root.name, help=str(library.project.root))
+    st.logo(ICON, size="small")
+    with st.sidebar, st.container(gap="xsmall"):
         if library.project.exists or library.runs():
-            _size(library)
-            run = active_run(library)
-            if run is not None:
+            clips = loaders.clips(library)
+            total_s = sum(float(clip.facts.get("duration_s") or 0.0) for clip in clips)
+            st.markdown(f"**{plain(shorten(library.project.root.name, 30))}**", help=plain(library.project.root))
+            st.caption(f"{count(len(clips), 'clip')} · {footage(total_s)}")
+            if active_run(library) is not None:
                 st.badge("a run is at work", icon=":material/sync:", color="blue")
-            st.divider()
-            st.caption("Models")
-            cards = model_cards(library)
-            for verb, card in cards.items():
+            for verb, card in model_cards(library).items():
                 _model_line(_MODEL_VERBS[verb], card)
-            if not cards:
-                st.caption("None has been used yet.")
         with st.popover("Words and figures", icon=":material/help:", width="stretch"):
             for term, text in TERMS.items():
                 st.markdown(f"**{plain(term)}** – {plain(text)}")
@@ -61,7 +61,7 @@ def model_cards(library: Library) -> dict[str, Mapping[str, Any]]:
 def model_sentence(card: Mapping[str, Any]) -> str:
     """Return a model in one line: its name, revision, first digits of the weights' digest, licence."""
     digest = str(card.get("weights_sha256") or "")[:12]
-    parts = [str(card.get("id") or card.get("name") or "model"), str(card.get("revision") or "")[:12]]
+    parts = [str(card.get("model_id") or card.get("family") or "model"), str(card.get("revision") or "")[:12]]
     parts += [f"weights {digest}" if digest else "", f"licence {card.get('licence') or 'not stated'}"]
     return " · ".join(part for part in parts if part)
 
@@ -76,15 +76,11 @@ def warn_if_untrained(library: Library, verb: str) -> None:
     card = model_cards(library).get(verb)
     if card is None:
         return
-    st.caption(f"Model: {plain(model_sentence(card))}")
     if is_untrained(card):
-        st.warning(f"Untrained model. {meaning('untrained')}", icon=":material/science:")
-
-
-def _size(library: Library) -> None:
-    clips = loaders.clips(library)
-    total_s = sum(float(clip.facts.get("duration_s") or 0.0) for clip in clips)
-    st.caption(f"{count(len(clips), 'clip')} · {footage(total_s)}", help=meaning("clip"))
+        text = f"Untrained model: {meaning('untrained')} ({plain(model_sentence(card))})"
+        st.warning(text, icon=":material/science:")
+    else:
+        st.caption(f"Model: {plain(model_sentence(card))}")
 
 
 def _model_line(label: str, card: Mapping[str, Any]) -> None:

@@ -47,7 +47,7 @@ TERMS: Final[dict[str, str]] = {
     "coverage": "Share of all windows that have a chosen window close to them.",
     "calibrated": "Compared within its own camera, worker or scene, so that a shaky or dark camera does not win by "
     "being shaky or dark.",
-    "untrained": "The model's weights are random: everything works, but its numbers carry no meaning yet.",
+    "untrained": "its weights are random, so that everything works but the numbers carry no meaning yet.",
     "manifest": "The list of chosen stretches: which file, which seconds, with which scores and why.",
     "pts": "Presentation time: the time stored with a frame. Cuts are written in it, so they are exact to the frame.",
     "run": "One pass of the pipeline over the project. Finished work is kept: an interrupted run goes on where it was.",

@@ -35,5 +35,10 @@ def _tile(library: Library, item: loaders.ClipSteps, position: int, open_clip: C
         st.caption(f"No picture: {plain(item.clip.facts.get('reason') or 'not made yet')}")
     st.text(shorten(item.name, 34))
     facts = item.clip.facts
-    st.caption(f"{duration(facts.get('duration_s'))} · {facts.get('width') or '?'}×{facts.get('height') or '?'} px")
+    size = (
+        f"{facts['width']}×{facts['height']} px"
+        if facts.get("width")
+        else f"{facts.get('frame_count') or 0:,} pictures"
+    )
+    st.caption(f"{duration(facts.get('duration_s'))} · {size}")
     st.button("Open", key=f"open_{position}", width="stretch", on_click=open_clip, args=(item.clip.clip_id,))

@@ -17,6 +17,7 @@ from egoclean.library import Library, SelectionView
 from egoclean.store.cache import Entry
 from egoclean.store.catalog import ClipRow, StepRow
 from egoclean.store.project import Project
+from egoclean.ui.format import short_names
 from egoclean.ui.project import current_project
 
 Stamp = tuple[int, ...]
@@ -25,15 +26,11 @@ _MAP_ROWS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class ClipSteps:
-    """A clip, and how each verb ended for it, by the verb's name."""
+    """A clip, how each verb ended for it, by the verb's name, and the short name that tells it from the others."""
 
     clip: ClipRow
     steps: dict[str, StepRow]
-
-    @property
-    def name(self) -> str:
-        """The clip's short name, or its id."""
-        return str(self.clip.facts.get("name") or self.clip.clip_id)
+    name: str
 
 
 def open_library() -> Library:
@@ -49,6 +46,11 @@ def clips(library: Library) -> tuple[ClipRow, ...]:
 def clip_steps(library: Library) -> dict[str, ClipSteps]:
     """Return every clip with its steps, by clip id, in source order."""
     return _clip_steps(library, str(library.project.root), catalog_stamp(library))
+
+
+def names(library: Library) -> dict[str, str]:
+    """Return the short name of each clip, by its id."""
+    return {clip_id: item.name for clip_id, item in clip_steps(library).items()}
 
 
 def windows(library: Library) -> pd.DataFrame:
@@ -123,7 +125,9 @@ def _clips(_library: Library, root: str, stamp: Stamp) -> tuple[ClipRow, ...]:
 @st.cache_resource(show_spinner=False, max_entries=4)
 def _clip_steps(_library: Library, root: str, stamp: Stamp) -> dict[str, ClipSteps]:
     del root, stamp
-    found = {clip.clip_id: ClipSteps(clip, {}) for clip in _library.clips()}
+    clips_now = _library.clips()
+    names = short_names([clip.clip_id for clip in clips_now])
+    found = {clip.clip_id: ClipSteps(clip, {}, names[clip.clip_id]) for clip in clips_now}
     for step in _library.steps():
         if step.clip_id in found:
             found[step.clip_id].steps[step.verb] = step

@@ -10,13 +10,13 @@ import streamlit as st
 
 from egoclean.charts import theme
 from egoclean.library import Library
-from egoclean.ui import clip_view, loaders
+from egoclean.ui import clip_view, loaders, windows_table
 from egoclean.ui.format import count, footage, shorten
 from egoclean.ui.tables import footage_s
 
 CHOICE = "selection"
 _GROUPS = ("clip_id", "factory", "worker", "scene", "camera")
-_SHOWN = ("clip_id", "window", "start_s", "stop_s", "score", "anomaly", "status", "reason", "row")
+_SHOWN = ("clip", "window", "start_s", "stop_s", "score", "anomaly", "status", "reason")
 
 
 def colour_by(points: pd.DataFrame) -> str:
@@ -36,21 +36,29 @@ def colour_by(points: pd.DataFrame) -> str:
 def groups_of(library: Library, points: pd.DataFrame, by: str) -> tuple[list[str], dict[str, str]]:
     """Return each point's group and the colours that some groups always have."""
     if by != CHOICE:
-        return [shorten(str(value), 36) for value in points[by].fillna("none")], {}
+        named = points[by].map(loaders.names(library)) if by == "clip_id" else points[by]
+        return [shorten(str(value), 36) for value in named.fillna("none")], {}
     return list(_status(library, points)), {"chosen": theme.CHOSEN, "left out": theme.SKY, "not considered": theme.GREY}
 
 
-def labels_of(points: pd.DataFrame) -> list[str]:
+def labels_of(library: Library, points: pd.DataFrame) -> list[str]:
     """Return what the pointer shows over each point."""
-    clips = points["clip_id"].map(lambda name: shorten(name, 60).replace("<", "&lt;"))
+    clips = points["clip_id"].map(loaders.names(library)).map(lambda name: shorten(str(name), 60).replace("<", "&lt;"))
     return list(clips + "<br>" + points["start_s"].map("{:.1f} s".format))
 
 
-def caption(points: pd.DataFrame) -> str:
+def caption(points: pd.DataFrame, windows: pd.DataFrame) -> str:
     """Return what the figure shows and what it cannot show."""
+    others = int((windows["space"].notna() & (windows["space"] != points["space"].iloc[0])).sum())
+    apart = (
+        f" {count(others, 'window')} more lie in another embedding space (another model, rate or kind of source) and "
+        "cannot be compared with these."
+        if others
+        else ""
+    )
     return (
         f"{count(len(points), 'window')} in the plane of greatest spread of their embeddings. A plane keeps only "
-        "part of the distances: look here, decide on the numbers."
+        "part of the distances: look here, decide on the numbers." + apart
     )
 
 
@@ -66,19 +74,18 @@ def heading(windows: pd.DataFrame) -> str:
     return f"{count(len(windows), 'window')} from {count(clips, 'clip')}, {footage(footage_s(windows))} of footage"
 
 
-def table_of(library: Library, windows: pd.DataFrame) -> pd.DataFrame:
-    """Return the windows as a table, with whether each was chosen and why."""
+def show_table(library: Library, windows: pd.DataFrame) -> pd.Series | None:
+    """Show the windows as a table, with whether each was chosen and why; return the selected one, or None."""
     reasons = _reasons(library)
     table = windows.assign(status=_status(library, windows), reason=windows["row"].map(reasons).fillna(""))
-    return table[[name for name in _SHOWN if name in table]].head(1000)
+    return windows_table.show(library, table, _SHOWN, key="map_rows")
 
 
-def show_window(library: Library, table: pd.DataFrame, position: int | None) -> None:
+def show_window(library: Library, window: pd.Series | None) -> None:
     """Play the window of the selected row, repeated."""
-    if position is None:
+    if window is None:
         st.caption("Select a row to see its window.")
         return
-    window = table.iloc[position]
     clip = loaders.clip_steps(library)[str(window["clip_id"])].clip
     span = (float(window["start_s"]), float(window["stop_s"]))
     clip_view.show_player(library, clip, key="map_player", time_s=span[0], span=span, loop=True)

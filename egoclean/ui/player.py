@@ -17,16 +17,26 @@ from egoclean.charts import theme
 TimelineSpan = tuple[float, float, str]
 """Start and stop in seconds from the clip's first frame, and what the span is."""
 
+Curve = tuple[Sequence[float], Sequence[float | None]]
+"""Moments in seconds and a value at each, None where there is none."""
+
+_CURVE_POINTS: Final = 2_000
 _LONGEST_TIMES: Final = 20_000
 LANE_COLOURS: Final[Mapping[str, str]] = {
-    "cycles": theme.CYCLE,
+    "cycles": theme.BLUE,
     "segments": theme.SEGMENT,
     "anomalies": theme.ANOMALY,
     "chosen": theme.CHOSEN,
     "decisions": theme.DECISION,
     "window": theme.GREY,
 }
-SPAN_COLOURS: Final[Mapping[str, str]] = {"keep": theme.GREEN, "reject": theme.VERMILION, "idle": theme.GREY}
+SPAN_COLOURS: Final[Mapping[str, str]] = {
+    "keep": theme.GREEN,
+    "reject": theme.VERMILION,
+    "repetitive": theme.GREEN,
+    "one-off": theme.PURPLE,
+    "idle": theme.GREY,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +53,7 @@ class PlayerVideo:
 class PlayerInput:
     """What a player shows.
 
+    ``lanes`` are rows of spans, ``curves`` rows with a line, in the order they are drawn under the picture.
     ``frame_times_s`` are the seconds of the frames where they are not evenly spaced, else None. ``span`` is marked on
     the timeline and, with ``loop``, repeated. ``request`` tells one wish to seek from the next: the player seeks to
     ``time_s`` when it changes, so that a rerun of the page does not move it.
@@ -53,6 +64,7 @@ class PlayerInput:
     frame_rate: float
     frame_count: int
     lanes: Mapping[str, Sequence[TimelineSpan]] = field(default_factory=dict)
+    curves: Mapping[str, Curve] = field(default_factory=dict)
     time_s: float = 0.0
     span: tuple[float, float] | None = None
     loop: bool = False
@@ -82,6 +94,7 @@ def player_data(shown: PlayerInput) -> dict[str, Any]:
         "frame_count": shown.frame_count,
         "frame_times_s": list(times) if times is not None and len(times) <= _LONGEST_TIMES else None,
         "lanes": [{"name": name, "spans": _spans(name, spans)} for name, spans in shown.lanes.items()],
+        "curves": [_curve(name, *curve) for name, curve in shown.curves.items()],
         "time_s": shown.time_s,
         "span": None if shown.span is None else list(shown.span),
         "loop": shown.loop,
@@ -102,6 +115,18 @@ def show(shown: PlayerInput, key: str) -> Moment | None:
 def _spans(lane: str, spans: Sequence[TimelineSpan]) -> list[list[Any]]:
     fallback = LANE_COLOURS.get(lane, theme.GREY)
     return [[round(start, 3), round(stop, 3), label, SPAN_COLOURS.get(label, fallback)] for start, stop, label in spans]
+
+
+def _curve(name: str, times_s: Sequence[float], values: Sequence[float | None]) -> dict[str, Any]:
+    """Return a curve as pairs of moment and height from 0 to 1, its peaks kept where there are too many points."""
+    known = [(float(time_s), float(value)) for time_s, value in zip(times_s, values, strict=True) if value is not None]
+    least = min((value for _, value in known), default=0.0)
+    most = max((value for _, value in known), default=1.0)
+    block = -(-len(known) // _CURVE_POINTS) or 1
+    peaks = [max(known[start : start + block], key=lambda point: point[1]) for start in range(0, len(known), block)]
+    spread = (most - least) or 1.0
+    points = [[round(time_s, 3), round((value - least) / spread, 4)] for time_s, value in peaks]
+    return {"name": name, "points": points, "least": f"{least:.3g}", "most": f"{most:.3g}", "colour": theme.BLUE}
 
 
 def _ignore() -> None:

@@ -60,7 +60,8 @@ def stage_text(stage: StageProgress) -> str:
     """Return a stage in words: ``score · 34 of 60 windows · 1.2 windows/s · 22 s left``."""
     parts = [f"**{plain(stage.verb)}**", f"{stage.done:,.0f} of {stage.total:,.0f} {plain(stage.unit)}"]
     if stage.rate is not None:
-        parts.append(f"{stage.rate:,.3g} {plain(stage.unit)}/s")
+        slow = f"{1 / stage.rate:,.3g} s for one of the {plain(stage.unit)}"
+        parts.append(f"{stage.rate:,.3g} {plain(stage.unit)}/s" if stage.rate >= 1 else slow)
     if stage.state == "done":
         parts.append(f"done in {duration(stage.seconds)}")
     elif stage.seconds_left is not None:

@@ -10,9 +10,7 @@ from egoclean.charts.score_charts import score_histogram
 from egoclean.core.explanations import rank_correlation
 from egoclean.errors import EgocleanError
 from egoclean.library import Library
-from egoclean.ui import clip_view, loaders
-from egoclean.ui.choice import chosen_row
-from egoclean.ui.columns import column_config
+from egoclean.ui import clip_view, loaders, windows_table
 from egoclean.ui.format import count, footage, share
 from egoclean.ui.glossary import TERMS, meaning
 from egoclean.ui.start import show_error
@@ -20,7 +18,7 @@ from egoclean.ui.tables import footage_s, nearest_to, split_by_thresholds
 
 SIGNALS = ("score", "skill", "anomaly", "change", "motion_energy", "blur", "brightness", "texture")
 TRIVIAL = ("motion_energy", "blur", "brightness", "texture")
-_SHOWN = ("clip_id", "window", "start_s", "stop_s", "score", "score_stderr", "skill", "anomaly", "change")
+_SHOWN = ("window", "score", "score_stderr", "skill", "anomaly", "change")
 _EXAMPLES = 3
 _RANKED = 50
 
@@ -41,7 +39,7 @@ def pick_signal(windows: pd.DataFrame) -> str:
 
 
 @st.fragment
-def show_thresholds(windows: pd.DataFrame, signal: str) -> None:
+def show_thresholds(library: Library, windows: pd.DataFrame, signal: str) -> None:
     """Show the histogram of a signal with two thresholds, and at once what they keep, in windows and footage."""
     values = windows[signal]
     least, most = float(values.min()), float(values.max())
@@ -88,7 +86,7 @@ def show_thresholds(windows: pd.DataFrame, signal: str) -> None:
     )  # fmt: skip
     if len(parts.unscored):
         st.caption(f"{count(len(parts.unscored), 'window')} without a value count as dropped.")
-    _show_examples(windows, signal, low if low > least else reach)
+    _show_examples(library, windows, signal, low if low > least else reach)
 
 
 def show_explanations(windows: pd.DataFrame, signal: str) -> None:
@@ -111,19 +109,15 @@ def show_explanations(windows: pd.DataFrame, signal: str) -> None:
         )
 
 
-def show_ranking(windows: pd.DataFrame, signal: str) -> pd.Series | None:
-    """Show the windows with the highest and lowest values; return the selected one, or the very highest."""
+def show_ranking(library: Library, windows: pd.DataFrame, signal: str) -> pd.Series | None:
+    """Show the windows with the highest or lowest values; return the selected one, or the first."""
     ordered = windows.dropna(subset=[signal]).sort_values(signal, ascending=False, kind="stable")
     which = st.segmented_control("Show", ("highest", "lowest"), default="highest", required=True, key="rank_end")
     shown = (ordered if which == "highest" else ordered.iloc[::-1]).head(_RANKED)
-    shown = shown[[name for name in dict.fromkeys(("clip_id", "window", "start_s", signal, *_SHOWN)) if name in shown]]
-    event = st.dataframe(
-        shown, hide_index=True, column_config=column_config(shown), on_select="rerun", selection_mode="single-row",
-        key=f"rank_{signal}_{which}", height=360,
-    )  # fmt: skip
-    if shown.empty:
-        return None
-    return shown.iloc[chosen_row(event) or 0]
+    selected = windows_table.show(library, shown, ("clip", "start_s", signal, *_SHOWN), key=f"rank_{signal}_{which}")
+    if selected is None and len(shown):
+        return shown.iloc[0]
+    return selected
 
 
 def show_window(library: Library, window: pd.Series) -> None:
@@ -159,12 +153,15 @@ def show_panel(library: Library, window: pd.Series) -> None:
     )
 
 
-def _show_examples(windows: pd.DataFrame, signal: str, line: float) -> None:
+def _show_examples(library: Library, windows: pd.DataFrame, signal: str, line: float) -> None:
     near = nearest_to(windows, signal, line, _EXAMPLES)
     with st.expander(f"Windows just below and just above {line:.4g}", icon=":material/vertical_align_center:"):
-        shown = near[[name for name in dict.fromkeys(("clip_id", "window", "start_s", signal)) if name in near]]
-        shown = shown.assign(side=near[signal].ge(line).map({True: "above", False: "below"}))
-        st.dataframe(shown, hide_index=True, column_config=column_config(shown))
+        near = near.assign(side=near[signal].ge(line).map({True: "above", False: "below"}))
+        window = windows_table.show(library, near, ("side", "clip", "window", "start_s", signal), f"near_{signal}")
+        if window is not None:
+            clip = loaders.clip_steps(library)[str(window["clip_id"])].clip
+            span = (float(window["start_s"]), float(window["stop_s"]))
+            clip_view.show_player(library, clip, key="near_player", time_s=span[0], span=span, loop=True, lanes=())
 
 
 def _take_range(key: str, least: float, most: float) -> None:

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from egoclean.charts.selection_charts import who_gets_picked
-from egoclean.config import SelectConfig, build_config
+from egoclean.config import SelectConfig
 from egoclean.library import Library, SelectionView
-from egoclean.ui import clip_view, config_widgets, loaders
-from egoclean.ui.choice import chosen_row
-from egoclean.ui.columns import column_config
-from egoclean.ui.format import count, footage, share
+from egoclean.ui import clip_view, config_widgets, loaders, windows_table
+from egoclean.ui.format import count, footage, plain, share
 from egoclean.ui.glossary import meaning
 from egoclean.ui.tables import footage_s
 from egoclean.verbs.select import preview_selection, select_and_save
 
 _FIRST = ("strategy", "signal", "calibrate_by")
+_CHOSEN = ("rank", "clip", "window", "start_s", "stop_s", "score", "gain", "reason")
+_LEFT_OUT = ("clip", "window", "start_s", "stop_s", "reason")
+_MINUTES = (
+    "A budget in minutes counts each window up to the start of the next one: where windows overlap, the chosen rows "
+    "can span more."
+)
 _THRESHOLDS = ("minimum_score", "maximum_score", "near_duplicate")
 _GROUPS = ("factory", "worker", "scene", "camera", "clip_id")
 
@@ -31,19 +36,14 @@ def base_config(library: Library) -> SelectConfig:
 
 def config_form(base: SelectConfig, windows: pd.DataFrame) -> SelectConfig:
     """Return the configuration a person set: budget, strategy and thresholds first, the rest folded away."""
-    total_s = footage_s(windows)
-    budget = config_widgets.budget_input(base, len(windows), total_s, "select")
+    budget = config_widgets.budget_input(base, len(windows), footage_s(windows), "select")
     config = dataclasses.replace(base, budget=budget)
     config = config_widgets.config_inputs(config, _FIRST, "select", columns=3)
-    config = config_widgets.config_inputs(config, _THRESHOLDS, "select", columns=3)
-    rest = [
-        item.name for item in dataclasses.fields(SelectConfig) if item.name not in (*_FIRST, *_THRESHOLDS, "budget")
-    ]
+    config = _thresholds(config, windows)
+    known = (*_FIRST, *_THRESHOLDS, "budget")
+    rest = [item.name for item in dataclasses.fields(SelectConfig) if item.name not in known]
     with st.expander("More settings", icon=":material/tune:"):
-        config = config_widgets.config_inputs(config, rest, "select", columns=3)
-    return build_config(
-        SelectConfig, {item.name: getattr(config, item.name) for item in dataclasses.fields(config)}, "this page"
-    )
+        return config_widgets.config_inputs(config, rest, "select", columns=3)
 
 
 def preview(library: Library, config: SelectConfig) -> SelectionView:
@@ -52,30 +52,19 @@ def preview(library: Library, config: SelectConfig) -> SelectionView:
 
 
 def show_counts(windows: pd.DataFrame, view: SelectionView) -> None:
-    """Show how much is chosen and left out, in windows and footage."""
+    """Show how much is chosen and left out, in windows and footage, and what the choice has to say of itself."""
     total_s, chosen_s = footage_s(windows), footage_s(view.chosen)
+    quiet: dict[str, Any] = {"delta_color": "off", "delta_arrow": "off"}
     chosen, length, clips, left = st.columns(4)
-    chosen.metric(
-        "Chosen",
-        count(len(view.chosen), "window"),
-        share(len(view.chosen), len(windows)),
-        delta_color="off",
-        delta_arrow="off",
-        help=meaning("budget"),
-    )
-    length.metric(
-        "Footage chosen",
-        footage(chosen_s),
-        f"{share(chosen_s, total_s)} of {footage(total_s)}",
-        delta_color="off",
-        delta_arrow="off",
-        help=meaning("footage"),
-    )
-    of = windows["clip_id"].nunique()
-    clips.metric(
-        "From", count(view.chosen["clip_id"].nunique(), "clip"), f"of {of:,}", delta_color="off", delta_arrow="off"
-    )
+    said = share(len(view.chosen), len(windows))
+    chosen.metric("Chosen", count(len(view.chosen), "window"), said, help=meaning("budget"), **quiet)
+    said = f"{share(chosen_s, total_s)} of {footage(total_s)}"
+    length.metric("Footage chosen", footage(chosen_s), said, help=f"{meaning('footage')} {_MINUTES}", **quiet)
+    said = f"of {windows['clip_id'].nunique():,}"
+    clips.metric("From", count(view.chosen["clip_id"].nunique(), "clip"), said, help=meaning("clip"), **quiet)
     left.metric("Left out", count(len(view.left_out), "window"), help="Each with its reason, in the table below.")
+    for note in view.details.get("notes") or ():
+        st.caption(plain(note))
 
 
 def show_groups(windows: pd.DataFrame, view: SelectionView) -> None:
@@ -100,14 +89,11 @@ def show_tables(library: Library, view: SelectionView) -> None:
     """Show what is chosen and what is left out, with reasons; the selected row plays."""
     chosen_tab, left_tab = st.tabs([f"Chosen ({len(view.chosen):,})", f"Left out ({len(view.left_out):,})"])
     with chosen_tab:
-        window = _show(
-            view.chosen, ("rank", "clip_id", "window", "start_s", "stop_s", "gain", "reason"), "select_chosen"
-        )
+        window = windows_table.show(library, view.chosen, _CHOSEN, "select_chosen")
     with left_tab:
-        reasons = view.left_out["reason"].str.replace(r"\d[\d.,]*", "…", regex=True).value_counts().head(8)
-        if len(reasons):
-            st.dataframe(reasons.rename_axis("reason").reset_index(name="windows"), hide_index=True)
-        other = _show(view.left_out, ("clip_id", "window", "start_s", "stop_s", "reason"), "select_left")
+        kinds = view.left_out["reason"].str.replace(r"\d[\d.,]*", "…", regex=True).value_counts().head(8)
+        st.caption(" · ".join(f"{number:,} × {plain(reason)}" for reason, number in kinds.items()))
+        other = windows_table.show(library, view.left_out, _LEFT_OUT, "select_left")
     window = window if window is not None else other
     if window is not None:
         clip = loaders.clip_steps(library)[str(window["clip_id"])].clip
@@ -126,19 +112,27 @@ def save_button(library: Library, config: SelectConfig, view: SelectionView) -> 
         st.rerun()
 
 
-def _show(table: pd.DataFrame, names: tuple[str, ...], key: str) -> pd.Series | None:
-    shown = table[[name for name in names if name in table]].head(1000)
-    if shown.empty:
-        st.caption("Nothing.")
-        return None
-    event = st.dataframe(
-        shown, hide_index=True, column_config=column_config(shown), on_select="rerun", selection_mode="single-row",
-        key=key, height=330,
-    )  # fmt: skip
-    if len(table) > len(shown):
-        st.caption(f"The first {len(shown):,} of {len(table):,}; the export has them all.")
-    position = chosen_row(event)
-    return None if position is None or position >= len(shown) else shown.iloc[position]
+def _thresholds(config: SelectConfig, windows: pd.DataFrame) -> SelectConfig:
+    scores = windows["score"].dropna()
+    least, most = (float(scores.min()), float(scores.max())) if len(scores) else (0.0, 0.0)
+    marks, duplicates = st.columns([2, 1])
+    if most > least:
+        step = (most - least) / 200
+        low, high = marks.slider(
+            "Keep scores from … to …",
+            least,
+            most,
+            (max(least, config.minimum_score or least), min(most, config.maximum_score or most)),
+            step=step,
+            format="%.4f",
+            key="select_scores",
+            help=f"{meaning('score')} The ends of the scale mean no limit.",
+        )
+        lowest = None if low <= least else float(low)
+        highest = None if high >= most - step else float(high)
+        config = dataclasses.replace(config, minimum_score=lowest, maximum_score=highest)
+    with duplicates:
+        return config_widgets.config_inputs(config, ("near_duplicate",), "select")
 
 
 @st.cache_resource(show_spinner="Choosing…", max_entries=16)

@@ -29,8 +29,8 @@ def demo_button(project: Project, busy: bool) -> None:
     """Show the button that makes the demo footage and runs everything on it."""
     st.subheader("Try it on made-up footage", anchor=False)
     st.write(
-        "Draws a small factory and a drive with known events, then does everything with it. "
-        "About five minutes on two cores; the first clips appear after one. No account, no network."
+        "Draws a small factory and some drives with known events, then does everything with them: some minutes on two "
+        "cores, and every clip appears here as soon as it is known. No account, no network."
     )
     if st.button("Make the demo", type="primary", icon=":material/auto_awesome:", disabled=busy):
         start(project, [jobs.DEMO_SOURCE])
@@ -41,9 +41,11 @@ def source_form(project: Project, busy: bool) -> None:
     st.subheader("Use your own footage", anchor=False)
     with st.form("source", border=False):
         text = st.text_input(
-            "Folder, video, tar, .jsonl manifest, nuScenes root, or hub:OWNER/NAME",
-            placeholder="/data/egocentric-10k  ·  hub:builddotai/Egocentric-10K",
-            help="Footage is only read, never changed. Readable here: " + ", ".join(map(str, readable_roots())),
+            "Folder, file or hub name",
+            placeholder="/data/egocentric-10k  or  hub:builddotai/Egocentric-10K",
+            help="A folder of videos, a video, a tar in Egocentric-10K's layout, a frame manifest (.jsonl), a nuScenes "
+            "root, or hub:OWNER/NAME. Footage is only read, never changed. Readable here: "
+            + ", ".join(map(str, readable_roots())),
         )
         clips = st.number_input("Clips at most", min_value=1, value=None, placeholder="all of them")
         sent = st.form_submit_button("Run on this footage", icon=":material/play_arrow:", disabled=busy)

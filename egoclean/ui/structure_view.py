@@ -66,16 +66,10 @@ def show_numbers(structure: Mapping[str, Any]) -> None:
     )
 
 
-def change_figure(structure: Mapping[str, Any]) -> go.Figure:
-    """Return the change signal over the lanes of what was found."""
-    lanes = {
-        name: [
-            (float(item["start_s"]), float(item["stop_s"]), str(item.get("label") or word)) for item in structure[name]
-        ]
-        for name, word in (("segments", "segment"), ("cycles", "cycle"), ("anomalies", "anomaly"))
-    }
-    values = np.array([np.nan if item is None else item for item in structure["change"]], dtype=np.float32)
-    return structure_charts.change_figure(structure["centres_s"], values, lanes, height_px=300)
+def curves(structure: Mapping[str, Any]) -> dict[str, player.Curve]:
+    """Return the signals that stand under the player: change and anomaly score."""
+    centres = structure["centres_s"]
+    return {"change": (centres, structure["change"]), "anomaly score": (centres, structure["anomaly_score"])}
 
 
 def similarity_figure(library: Library, clip: ClipRow) -> go.Figure:
@@ -92,14 +86,14 @@ def lag_figure(structure: Mapping[str, Any]) -> go.Figure:
     return structure_charts.lag_spectrum_figure(structure["lags_s"], values, structure.get("period_s"))
 
 
-def show_tables(structure: Mapping[str, Any]) -> tuple[float, float] | None:
+def show_tables(structure: Mapping[str, Any], clip: ClipRow) -> tuple[float, float] | None:
     """Show anomalies, cycles and segments as tables; return the span of the selected row, or None."""
     chosen = None
     for tab, (name, _) in zip(
         st.tabs([f"{name.capitalize()} ({len(structure[name])})" for name in _TABLES]), _TABLES.items(), strict=True
     ):
         with tab:
-            chosen = _show_spans(structure, name) or chosen
+            chosen = _show_spans(structure, name, clip.clip_id) or chosen
     return chosen
 
 
@@ -142,7 +136,7 @@ def show_two_moments(library: Library, clip: ClipRow, spans: tuple[tuple[float, 
     player.show(shown, key="pair")
 
 
-def _show_spans(structure: Mapping[str, Any], name: str) -> tuple[float, float] | None:
+def _show_spans(structure: Mapping[str, Any], name: str, clip_id: str) -> tuple[float, float] | None:
     spans = structure[name]
     if not spans:
         st.caption(f"No {name} were found. That is an answer, not a fault.")
@@ -154,7 +148,7 @@ def _show_spans(structure: Mapping[str, Any], name: str) -> tuple[float, float] 
         column_config=column_config(table),
         on_select="rerun",
         selection_mode="single-row",
-        key=f"spans_{name}",
+        key=f"spans_{name}_{clip_id}",
     )
     position = chosen_row(event)
     if name == "cycles":
@@ -174,4 +168,6 @@ def _similarity_figure(key: str, _library: Library, clip_id: str) -> go.Figure:
     matrix = np.asarray(loaders.entry_array(entry, "similarity.npy"), dtype=np.float32)
     centres = loaders.entry_json(entry, "structure.json")["centres_s"]
     times = np.interp(np.linspace(0, len(centres) - 1, len(matrix)), np.arange(len(centres)), centres)
-    return structure_charts.similarity_figure(matrix, times)
+    figure = structure_charts.similarity_figure(matrix, times, height_px=420)
+    figure.update_traces(colorbar={"thickness": 10, "len": 0.9, "title": {"text": ""}})
+    return figure

@@ -15,6 +15,10 @@ from egoclean.ui.loaders import ClipSteps
 CLIP_VERBS = ("ingest", "rectify", "score", "embed", "structure")
 """The verbs that give one result a clip."""
 
+_CLIP_FACTS = (
+    "status", "duration_s", "width", "height", "frame_rate", "codec", "factory", "worker", "scene", "camera",
+    "rectified", "reason",
+)  # fmt: skip
 _MARKS = {
     StepStatus.DONE: "✓ done",
     StepStatus.WAITING: "· waiting",
@@ -37,10 +41,9 @@ def status_table(found: Mapping[str, ClipSteps]) -> pd.DataFrame:
                 "duration_s": item.clip.facts.get("duration_s"),
                 **{verb: step_mark(item, verb) for verb in CLIP_VERBS},
                 "reason": reasons[0],
-                "clip_id": item.clip.clip_id,
             }
         )
-    return pd.DataFrame(rows, columns=["clip", "duration_s", *CLIP_VERBS, "reason", "clip_id"])
+    return pd.DataFrame(rows, columns=["clip", "duration_s", *CLIP_VERBS, "reason"])
 
 
 def step_mark(item: ClipSteps, verb: str) -> str:
@@ -53,12 +56,20 @@ def step_mark(item: ClipSteps, verb: str) -> str:
     return _MARKS[step.status]
 
 
-def clip_table(clips: Sequence[ClipRow]) -> pd.DataFrame:
+def clip_table(found: Mapping[str, ClipSteps]) -> pd.DataFrame:
     """Return one row a clip with the facts that tell clips apart; missing facts are missing values."""
-    names = ("name", "status", "duration_s", "width", "height", "frame_rate", "codec", "size_bytes", "factory")
-    more = ("worker", "scene", "camera", "rectified", "reason")
-    rows = [{name: clip.facts.get(name) for name in (*names, *more)} | {"clip_id": clip.clip_id} for clip in clips]
-    return pd.DataFrame(rows, columns=[*names, *more, "clip_id"])
+    rows = [
+        {
+            "clip": item.name,
+            **{name: item.clip.facts.get(name) for name in _CLIP_FACTS},
+            "size_mb": _megabytes(item.clip.facts),
+            "clip_id": clip_id,
+        }
+        for clip_id, item in found.items()
+    ]
+    table = pd.DataFrame(rows, columns=["clip", *_CLIP_FACTS, "size_mb", "clip_id"])
+    numbers = ["duration_s", "width", "height", "frame_rate", "size_mb"]
+    return table.astype(dict.fromkeys(numbers, "float64"))
 
 
 def problem_table(clip: ClipRow) -> pd.DataFrame:
@@ -146,7 +157,7 @@ def source_table(clips: Sequence[ClipRow]) -> pd.DataFrame:
                 "clips": 1,
                 "rejected": int(clip.facts.get("status") == "rejected"),
                 "duration_s": float(clip.facts.get("duration_s") or 0.0),
-                "size_mb": float(clip.facts.get("size_bytes") or 0.0) / 1e6,
+                "size_mb": _megabytes(clip.facts),
                 "calibrated": int(bool(clip.facts.get("calibrated"))),
                 "licence": str(clip.facts.get("licence") or "not stated"),
             }
@@ -154,7 +165,13 @@ def source_table(clips: Sequence[ClipRow]) -> pd.DataFrame:
         ]
     )
     sums = dict.fromkeys(("clips", "rejected", "duration_s", "size_mb", "calibrated"), "sum")
-    return table.groupby("origin", sort=False).agg({**sums, "licence": "first"}).reset_index()
+    grouped = table.groupby("origin", sort=False).agg({**sums, "licence": "first"}).reset_index()
+    return grouped.assign(size_mb=grouped["size_mb"].where(grouped["size_mb"] > 0))
+
+
+def _megabytes(facts: Mapping[str, Any]) -> float | None:
+    stated = facts.get("size_bytes")
+    return None if stated is None else float(stated) / 1e6
 
 
 def _origin(facts: Mapping[str, Any]) -> str:

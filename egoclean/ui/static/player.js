@@ -1,4 +1,4 @@
-const LABEL_PX = 86, LANE_PX = 16, GAP_PX = 3, AXIS_PX = 18;
+const LABEL_PX = 86, LANE_PX = 16, CURVE_PX = 54, GAP_PX = 3, AXIS_PX = 18;
 const SVG = "http://www.w3.org/2000/svg";
 const KEYS = [
   ["space", "play or pause"], [", .", "one frame back, on"], ["← →", "one second back, on"],
@@ -58,7 +58,7 @@ class Player {
   update(data, send) {
     this.data = data;
     this.send = send;
-    const identity = JSON.stringify([data.videos, data.lanes]);
+    const identity = JSON.stringify([data.videos, data.lanes, data.curves]);
     if (identity !== this.identity) {
       const same = JSON.stringify(this.videos.map((video) => video.dataset.source));
       this.identity = identity;
@@ -212,11 +212,14 @@ class Player {
   drawStrip() {
     const lanes = this.data ? this.data.lanes : [], width = this.strip.clientWidth;
     if (!width) return;
-    const height = Math.max(1, lanes.length) * (LANE_PX + GAP_PX) + AXIS_PX;
+    const curves = this.data ? this.data.curves : [];
+    const lanesTop = curves.length * (CURVE_PX + GAP_PX);
+    const height = lanesTop + Math.max(curves.length ? 0 : 1, lanes.length) * (LANE_PX + GAP_PX) + AXIS_PX;
     const svg = element("svg", { height, viewBox: `0 0 ${width} ${height}`, role: "img" });
     const scale = (width - LABEL_PX) / this.duration;
-    (lanes.length ? lanes : [{ name: "", spans: [] }]).forEach((lane, row) => {
-      const y = row * (LANE_PX + GAP_PX);
+    curves.forEach((curve, row) => this.drawCurve(svg, curve, row * (CURVE_PX + GAP_PX), width, scale));
+    (lanes.length || curves.length ? lanes : [{ name: "", spans: [] }]).forEach((lane, row) => {
+      const y = lanesTop + row * (LANE_PX + GAP_PX);
       svg.append(element("text", { x: 0, y: y + 12 }, lane.name));
       svg.append(element("rect", { class: "lane", x: LABEL_PX, y, width: width - LABEL_PX, height: LANE_PX, rx: 2 }));
       for (const [start, stop, label, colour] of lane.spans) {
@@ -238,6 +241,14 @@ class Player {
     svg.append(this.marked, this.head);
     this.strip.replaceChildren(svg);
     this.drawHead();
+  }
+
+  drawCurve(svg, curve, y, width, scale) {
+    svg.append(element("text", { x: 0, y: y + 12 }, curve.name));
+    svg.append(element("text", { class: "small", x: 0, y: y + 27 }, `${curve.least} to ${curve.most}`));
+    svg.append(element("rect", { class: "lane", x: LABEL_PX, y, width: width - LABEL_PX, height: CURVE_PX, rx: 2 }));
+    const points = curve.points.map(([time, level]) => `${LABEL_PX + time * scale},${y + 3 + (1 - level) * (CURVE_PX - 6)}`);
+    svg.append(element("polyline", { points: points.join(" "), fill: "none", stroke: curve.colour, "stroke-width": 1.6 }));
   }
 
   drawHead(seconds) {

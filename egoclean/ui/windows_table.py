@@ -1,0 +1,43 @@
+"""A table of windows: clips by their short names, one row to select."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+
+from egoclean.library import Library
+from egoclean.ui import loaders
+from egoclean.ui.choice import chosen_row
+from egoclean.ui.columns import column_config
+
+MOST_ROWS = 1000
+_TALL_ROWS = 9
+_TALL_PX = 340
+
+
+def show(library: Library, windows: pd.DataFrame, columns: Sequence[str], key: str) -> pd.Series | None:
+    """Show at most 1,000 ``windows`` with the ``columns`` they have; return the selected row with all columns, or None.
+
+    ``clip`` among the columns stands for the clip's short name.
+    """
+    if windows.empty:
+        st.caption("Nothing.")
+        return None
+    shown = windows.head(MOST_ROWS)
+    table = shown.assign(clip=shown["clip_id"].map(loaders.names(library)).fillna(shown["clip_id"]))
+    there = [name for name in dict.fromkeys(columns) if name in table and table[name].notna().any()]
+    event = st.dataframe(
+        table[there],
+        hide_index=True,
+        column_config=column_config(table[there]),
+        on_select="rerun",
+        selection_mode="single-row",
+        key=key,
+        height=_TALL_PX if len(table) > _TALL_ROWS else "auto",
+    )
+    if len(windows) > MOST_ROWS:
+        st.caption(f"The first {MOST_ROWS:,} of {len(windows):,}.")
+    position = chosen_row(event)
+    return None if position is None or position >= len(shown) else shown.iloc[position]
