@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from egoclean.library import WINDOW_COLUMNS, Library
 from egoclean.records import Clip, ClipKind, Severity, to_plain
@@ -89,21 +90,24 @@ def _clip_table(library: Library, clip: Clip) -> pd.DataFrame | None:
         camera=source.camera,
         space=entries["embed"].details["space"] if entries["embed"] else None,
     )
-    return table.assign(**_structure_columns(entries["structure"], len(table)))
+    return table.assign(**_structure_columns(entries["structure"], table["start_s"].to_numpy()))
 
 
-def _structure_columns(entry: Entry | None, rows: int) -> dict[str, Any]:
-    if entry is None:
-        return {}
-    plain: Mapping[str, Any] = entry.json("structure.json")
-    columns = {"change": plain.get("change"), "anomaly": plain.get("anomaly_score")}
-    return {name: _aligned(values, rows) for name, values in columns.items() if values is not None}
+def _structure_columns(entry: Entry | None, starts_s: NDArray[np.float64]) -> dict[str, Any]:
+    """Return a clip's signals one value a window, joined by the window's start; NaN where there is none.
 
-
-def _aligned(values: Sequence[float | None], rows: int) -> Any:
-    """Return one value a window; a signal between neighbours stands at the later one, so the first has none."""
-    numbers = np.array([np.nan if item is None else item for item in values], dtype=np.float64)
-    return np.concatenate([np.full(rows - len(numbers), np.nan), numbers])
+    Change lies between two windows and stands at the later one.
+    """
+    plain: Mapping[str, Any] = entry.json("structure.json") if entry else {}
+    known = np.asarray(plain.get("starts_s", []), dtype=np.float64)
+    columns = {}
+    for name, key in (("change", "change"), ("anomaly", "anomaly_score")):
+        values = np.array([np.nan if item is None else item for item in plain.get(key, [])], dtype=np.float64)
+        aligned = np.full(len(starts_s), np.nan)
+        places = np.searchsorted(starts_s, known[len(known) - len(values) :])
+        aligned[places] = values
+        columns[name] = aligned
+    return columns
 
 
 def _time_base(clip: Clip) -> str:

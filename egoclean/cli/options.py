@@ -59,10 +59,10 @@ def _option(config_class: type[Any], item: dataclasses.Field[Any]) -> Callable[[
     kind, _ = value_type(typing.get_type_hints(config_class)[item.name])
     flag = f"--{item.metadata.get('flag') or item.name.replace('_', '-')}"
     choices = item.metadata.get("choices") or ()
-    shown = "" if item.default is None or item.default is False else f"  [default: {item.default}]"
+    shown = "" if item.default is None or isinstance(item.default, bool) else f"  [default: {item.default}]"
     help_text = str(item.metadata.get("help", "")) + shown
     if kind is bool:
-        return click.option(flag, item.name, is_flag=True, default=None, help=help_text)
+        return click.option(f"{flag}/--no-{flag[2:]}", item.name, default=None, help=help_text)
     click_type = click.Choice(choices) if choices else kind
     return click.option(flag, item.name, type=click_type, default=None, help=help_text)
 

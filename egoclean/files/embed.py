@@ -13,7 +13,7 @@ from egoclean.records import to_plain
 from egoclean.report import Reporter
 from egoclean.store.atomic import atomic_path, write_json
 from egoclean.store.project import Settings
-from egoclean.verbs.embed import embedding_details, shared_embedder
+from egoclean.verbs.embed import embed_batch, embedding_details, shared_embedder
 from egoclean.verbs.window_source import window_frame_count, window_pictures
 
 
@@ -36,12 +36,16 @@ def _embed_clip(item: PlainClip, embedder: Any, out: Path, settings: Settings) -
     pictures = window_pictures(item.clip, item.clip.source.location, windows, count, embedder.size_px, config.crop)
     means = np.zeros((len(windows), embedder.width), dtype=np.float32)
     tokens = np.zeros((len(windows), max(1, count // 2), embedder.width), dtype=np.float32)
+    surprise: list[Any] = []
     for rows in batches(len(windows), config.batch):
-        embedded = embedder.embed(np.stack([next(pictures) for _ in range(rows.start, rows.stop)]))
-        means[rows], tokens[rows] = embedded.means, embedded.tokens
+        columns = embed_batch(embedder, np.stack([next(pictures) for _ in range(rows.start, rows.stop)]), config)
+        means[rows], tokens[rows] = columns["emb"], columns["temb"]
+        surprise.append(columns.get("surprise", np.full(rows.stop - rows.start, np.nan)))
     _save(out / f"{item.name}_emb.npy", means)
     _save(out / f"{item.name}_temb.npy", tokens)
     _save(out / f"{item.name}_ts.npy", np.array([window.start_s for window in windows], dtype=np.float64))
+    if config.surprise:
+        _save(out / f"{item.name}_surprise.npy", np.concatenate(surprise) if surprise else np.zeros(0))
     details = embedding_details(embedder.card, count, config, item.found)
     write_json(out / f"{item.name}_embed.json", to_plain({"clip_id": item.clip.clip_id, **details}))
     return len(windows)

@@ -45,17 +45,36 @@ def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None
         return window_pictures(job.clip, video, windows, count, embedder.size_px, config.crop)
 
     def compute(windows: Sequence[Window], frames: list[Any]) -> Columns:
-        embedded = embedder.embed(np.stack(frames))
-        return {"emb": embedded.means, "temb": embedded.tokens}
+        return embed_batch(embedder, np.stack(frames), config)
 
     columns = windows_in_chunks(cache.partial_folder(job.key), found.windows, config.batch, pictures, compute, progress)
     width = embedder.width
     save_array(folder / "emb.npy", columns.get("emb", np.zeros((0, width), dtype=np.float32)))
     save_array(folder / "temb.npy", columns.get("temb", np.zeros((0, count // 2, width), dtype=np.float32)))
+    signals = {name: values for name, values in columns.items() if name not in ("emb", "temb")}
     save_array(folder / "ts.npy", np.array([window.start_s for window in found.windows], dtype=np.float64))
-    write_table(folder / "windows.parquet", found.table())
+    write_table(folder / "windows.parquet", found.table().assign(**signals))
     details = embedding_details(embedder.card, count, config, found)
     return Made(details, {"device": embedder.card.device})
+
+
+def embed_batch(embedder: Any, frames: Any, config: EmbedConfig) -> Columns:
+    """Return embeddings and, if asked for, surprise of a batch: uint8 ``frames (B, T, H, W, 3)``, one row a window.
+
+    ``surprise`` is the prediction error relative to "nothing changes"; windows shorter than two tubelets have none.
+    """
+    if not config.surprise or frames.shape[1] < 2 * embedder.tubelet_frames:
+        embedded = embedder.embed(frames)
+        return {"emb": embedded.means, "temb": embedded.tokens}
+    embedded, surprise = embedder.embed_with_surprise(frames)
+    finite = surprise.finite
+    return {
+        "emb": embedded.means,
+        "temb": embedded.tokens,
+        "surprise": np.where(finite, surprise.relative, np.nan),
+        "surprise_error": np.where(finite, surprise.error, np.nan),
+        "surprise_persistence": np.where(finite, surprise.persistence, np.nan),
+    }
 
 
 def embedding_details(card: Any, frames: int, config: EmbedConfig, found: ClipWindows) -> dict[str, Any]:

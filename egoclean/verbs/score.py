@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from egoclean.config import ScoreConfig
+from egoclean.core.explanations import explain
 from egoclean.core.masks import MaskIdentity, TokenGrid, window_masks
 from egoclean.records import Clip, Window
 from egoclean.store.cache import Cache
@@ -52,7 +53,10 @@ def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None
 
 
 def score_batch(scorer: Any, fingerprint: str, windows: Sequence[Window], frames: Any, config: ScoreConfig) -> Columns:
-    """Return the score columns of a batch of windows: uint8 ``frames (B, T, H, W, 3)``, one row a window."""
+    """Return the score columns of a batch of windows: uint8 ``frames (B, T, H, W, 3)``, one row a window.
+
+    Beside the score stand its trivial explanations: motion, blur, brightness and texture of the same frames.
+    """
     masks = np.stack([masks_of(scorer.mask_shape, fingerprint, window, config) for window in windows])
     result = scorer.score(frames, masks)
     columns = {
@@ -61,7 +65,8 @@ def score_batch(scorer: Any, fingerprint: str, windows: Sequence[Window], frames
         "skill": result.skill,
         "pixel_mse": result.pixel_mse,
     }
-    return {name: np.where(result.finite, values, np.nan) for name, values in columns.items()}
+    finite = {name: np.where(result.finite, values, np.nan) for name, values in columns.items()}
+    return {**finite, **explain(frames).columns()}
 
 
 def masks_of(grid: TokenGrid, fingerprint: str, window: Window, config: ScoreConfig) -> Any:

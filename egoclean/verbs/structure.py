@@ -28,12 +28,16 @@ def key(clip: Clip, inputs: Mapping[str, str], config: StructureConfig) -> Entry
 def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None) -> Made:
     """Write ``structure.json``, ``similarity.npy`` for the screen and ``diagnostics.png``."""
     entry = job.input_entry(cache, "embed")
-    if not entry.details["windows"]:
+    embeddings = entry.array("emb.npy")
+    finite = np.isfinite(embeddings).all(axis=1)
+    if not finite.any():
         return Made(_write_nothing_found(folder))
+    # A window whose model output was not finite has failed; the others are analysed without it.
+    rows = slice(None) if finite.all() else finite
     details = write_structure(
-        entry.array("emb.npy"),
-        entry.array("ts.npy"),
-        entry.array("temb.npy"),
+        embeddings[rows],
+        entry.array("ts.npy")[rows],
+        entry.array("temb.npy")[rows],
         entry.details["window_s"],
         job.config,
         json_path=folder / "structure.json",
