@@ -44,7 +44,9 @@ class RectificationReport:
     ``source_kept`` is the share of source pixels that lie in the rectified picture, ``output_valid`` the share of
     rectified pixels that show a source pixel, ``greatest_stretch`` how many rectified pixels one source pixel is
     drawn over at worst, along one direction. ``lens_hfov_deg`` and ``lens_vfov_deg`` are what the lens itself sees
-    through its centre. When ``rectified`` is False, ``reason`` says why and the figures are None.
+    through its centre. ``straightness_before_px`` and ``straightness_after_px`` are how far the ``lines_found`` long
+    edges typically stray from a straight line, RMS, at the size of the result. When ``rectified`` is False, ``reason``
+    says why and the figures are None.
     """
 
     rectified: bool
@@ -58,6 +60,7 @@ class RectificationReport:
     source_kept: float | None = None
     output_valid: float | None = None
     greatest_stretch: float | None = None
+    lines_found: int | None = None
     straightness_before_px: float | None = None
     straightness_after_px: float | None = None
     warnings: tuple[str, ...] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,12 @@ from egoclean.core.intrinsics import intrinsics_to_dict, scale_intrinsics
 from egoclean.core.rectification import RectificationReport, choose_camera, rectification_report
 from egoclean.errors import MediaError
 from egoclean.media.images import view_size
+from egoclean.media.planes import ByteArray
+from egoclean.media.straightness import measure_straightness
 from egoclean.records import CameraModel, Intrinsics, VideoHeader, to_plain
+
+LINES_FOR_A_WARNING = 20
+"""With fewer lines a calibration is not doubted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,29 @@ def plan_cameras(header: VideoHeader, intrinsics: Intrinsics | None, config: Rec
     report = rectification_report(source, target, warnings)
     view = view_size(target.image_width, target.image_height, config.view_max_lines)
     return CameraPlan(source, target, target, report, view)
+
+
+def with_straightness(plan: CameraPlan, pictures: Sequence[ByteArray]) -> CameraPlan:
+    """Return ``plan`` with how straight the lines of some source ``pictures`` become, and a warning when they do not.
+
+    Unchanged when the clip is not rectified or shows too few lines.
+    """
+    if plan.source is None or plan.target is None:
+        return plan
+    found = measure_straightness(pictures, plan.source, plan.target)
+    if found is None:
+        return plan
+    warnings = plan.report.warnings
+    if found.after_px > found.before_px and found.line_count >= LINES_FOR_A_WARNING:
+        warnings += ("Lines bend more after rectification than before: the calibration may belong to another camera.",)
+    report = dataclasses.replace(
+        plan.report,
+        lines_found=found.line_count,
+        straightness_before_px=found.before_px,
+        straightness_after_px=found.after_px,
+        warnings=warnings,
+    )
+    return dataclasses.replace(plan, report=report)
 
 
 def intrinsics_document(plan: CameraPlan) -> dict[str, Any] | None:

@@ -13,7 +13,13 @@ from numpy.typing import NDArray
 from egoclean.config import RectifyConfig
 from egoclean.core.rectification import resized_camera
 from egoclean.errors import MediaError
-from egoclean.media.cameras import CameraPlan, intrinsics_document, plan_cameras, report_document
+from egoclean.media.cameras import (
+    CameraPlan,
+    intrinsics_document,
+    plan_cameras,
+    report_document,
+    with_straightness,
+)
 from egoclean.media.decode import check_decoded
 from egoclean.media.encode import EncodeOptions
 from egoclean.media.planes import black_luma
@@ -25,6 +31,10 @@ from egoclean.store.atomic import atomic_path
 
 FULL_KEYFRAME_S = 2.0
 """Seconds between keyframes of the full-size video, which is stored and cut rather than played."""
+
+
+STRAIGHTNESS_FRAMES = 3
+"""Frames of a clip on which straightness of lines is measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +95,9 @@ def rectify_video(
         outputs = [_view_output(temporary, plan, probed.header, config)]
         if full_path is not None:
             outputs.append(_full_output(stack.enter_context(atomic_path(full_path)), plan, probed.header, config))
-        pts = transcode(location, probed.header, plan.rotation_deg, outputs, workers, progress)
+        keep = _sample_pts(probed.pts) if plan.target is not None else ()
+        done = transcode(location, probed.header, plan.rotation_deg, outputs, workers, progress, keep)
+        pts = done.pts
         problems = check_decoded(pts, probed.pts, location)
         for output in outputs:
             _verify(output.path, pts, probed.header)
@@ -93,11 +105,16 @@ def rectify_video(
         view_path=view_path,
         full_path=full_path,
         intrinsics=intrinsics_document(plan),
-        report=report_document(plan, probed.header, len(pts)),
+        report=report_document(with_straightness(plan, done.kept), probed.header, len(pts)),
         header=probed.header,
         pts=pts,
         problems=(*probed.problems, *problems),
     )
+
+
+def _sample_pts(pts: NDArray[np.int64]) -> tuple[int, ...]:
+    """Return the pts of a few frames spread over a clip, on which straightness is measured."""
+    return tuple(int(pts[len(pts) * part // (STRAIGHTNESS_FRAMES + 1)]) for part in range(1, STRAIGHTNESS_FRAMES + 1))
 
 
 def _view_output(path: Path, plan: CameraPlan, header: VideoHeader, config: RectifyConfig) -> Output:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import concurrent.futures
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from egoclean.media.decode import decode_frames
 from egoclean.media.encode import EncodeOptions, VideoWriter, join_videos
 from egoclean.media.opening import open_video
-from egoclean.media.planes import Planes, empty_frame, frame_planes, turned
+from egoclean.media.planes import ByteArray, Planes, empty_frame, frame_planes, turned
 from egoclean.records import MediaLocation, VideoHeader
 
 Progress = Callable[[int, int], None]
@@ -50,6 +50,14 @@ class Output:
     options: EncodeOptions
 
 
+@dataclass(frozen=True, slots=True)
+class Transcoded:
+    """The pts of the source frames that were written, and the luma of those that were to be kept, in order."""
+
+    pts: NDArray[np.int64]
+    kept: list[ByteArray]
+
+
 def transcode(
     location: MediaLocation,
     header: VideoHeader,
@@ -57,8 +65,9 @@ def transcode(
     outputs: Sequence[Output],
     workers: int = 1,
     progress: Progress | None = None,
-) -> NDArray[np.int64]:
-    """Write every output from one decode of the source and return the pts of the source frames they hold.
+    keep_pts: Collection[int] = (),
+) -> Transcoded:
+    """Write every output from one decode of the source and return which source frames they hold.
 
     Output pts are the source's; when those begin below zero, all are shifted so that the first is zero.
 
@@ -66,6 +75,7 @@ def transcode(
     ----------
     workers : segments worked on at once, each by one decoder and one encoder an output.
     progress : called in this thread with frames done and packets in all; an exception from it ends the work.
+    keep_pts : pts of frames whose luma is returned too.
 
     Raises
     ------
@@ -73,7 +83,7 @@ def transcode(
     """
     cuts = segment_starts(location, header)
     with _one_opencv_thread(), tempfile.TemporaryDirectory(dir=outputs[0].path.parent, prefix=".segments.") as folder:
-        job = _Job(location, header, rotation_deg, tuple(outputs), cuts, Path(folder))
+        job = _Job(location, header, rotation_deg, tuple(outputs), cuts, Path(folder), keep_pts)
         with concurrent.futures.ThreadPoolExecutor(max(1, workers)) as pool:
             futures = [pool.submit(job.write_segment, index) for index in range(len(cuts) + 1)]
             try:
@@ -85,7 +95,7 @@ def transcode(
         if cuts:
             for number, output in enumerate(outputs):
                 join_videos([job.part(number, index) for index in range(len(futures))], output.path)
-    return np.concatenate(found)
+    return Transcoded(np.concatenate(found), [job.kept[pts] for pts in sorted(job.kept)])
 
 
 def segment_starts(location: MediaLocation, header: VideoHeader) -> list[int]:
@@ -119,6 +129,7 @@ class _Job:
         outputs: tuple[Output, ...],
         cuts: list[int],
         folder: Path,
+        keep_pts: Collection[int],
     ) -> None:
         self.location, self.header, self.outputs = location, header, outputs
         self.rotation_deg = rotation_deg
@@ -126,6 +137,8 @@ class _Job:
         self.folder = folder
         self.frames_done = [0] * len(self.bounds)
         self.last_wanted = len(self.bounds)
+        self.keep_pts = frozenset(keep_pts)
+        self.kept: dict[int, ByteArray] = {}
         self.shift = -min(0, header.start_pts)
 
     def part(self, number: int, index: int) -> Path:
@@ -154,6 +167,8 @@ class _Job:
                     made, into = empty_frame(output.width, output.height)
                     output.maker(planes, into)
                     writer.write(made, frame.pts + self.shift)
+                if frame.pts in self.keep_pts:
+                    self.kept[frame.pts] = planes[0].copy()
                 found.append(frame.pts)
                 self.frames_done[index] = len(found)
         return np.array(found, dtype=np.int64)
