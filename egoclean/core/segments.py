@@ -20,9 +20,14 @@ MATCH_S = 0.8
 GLANCE_S = 3.0
 """Seconds of the running median on the profile: half of it is as long as a glance away from the work may last."""
 
+PENALTY = 4.0
+"""Cost of a boundary, in units of the noise: low, because stretches of the same work are joined again."""
+
+STRICT_PENALTY = 12.0
+"""Cost of a boundary where nothing repeats, so that nothing tells work from drift."""
+
 _MOST_BLOCKS = 256
 _PROFILE_DIRECTIONS = 8
-_PENALTY = 3.0
 
 
 def novelty_curve(stream: Stream, half_width_s: float) -> Float64:
@@ -71,7 +76,7 @@ def match_profile(rows: Float32, block_points: int) -> Float64:
 
 
 def change_points(
-    profile: Float64, least_points: int, correlation_points: float, glance_points: int
+    profile: Float64, least_points: int, correlation_points: float, glance_points: int, penalty: float = PENALTY
 ) -> NDArray[np.int64]:
     """Return the first point of each segment and, last, the number of points: least squares, a penalty per segment.
 
@@ -89,6 +94,6 @@ def change_points(
     step = max(1, round(correlation_points))
     raw, reduced = centred @ vectors, steady @ vectors
     noise = np.median(np.abs(raw[step:] - raw[:-step]), axis=0) / 0.954
-    penalty = _PENALTY * float((noise**2).sum()) * np.log(count) * max(1.0, correlation_points)
+    cost = penalty * float((noise**2).sum()) * np.log(count) * max(1.0, correlation_points)
     detector = ruptures.KernelCPD(kernel="linear", min_size=least_points).fit(reduced)
-    return np.array([0, *detector.predict(pen=max(penalty, 1e-9))], dtype=np.int64)
+    return np.array([0, *detector.predict(pen=max(cost, 1e-9))], dtype=np.int64)

@@ -17,10 +17,11 @@ from numpy.typing import ArrayLike
 
 from egoclean.config import StructureConfig
 from egoclean.core.anomaly import Anomaly, moving_average, published_anomalies
-from egoclean.core.repeats import Cycle, cycle_starts, describe_cycles, regularity
 from egoclean.core.period import Period, estimate_period, lag_spectrum
+from egoclean.core.repeats import Cycle, cycle_starts, describe_cycles, regularity
 from egoclean.core.segments import (
     GLANCE_S,
+    STRICT_PENALTY,
     change_points,
     delay_rows,
     match_profile,
@@ -155,8 +156,13 @@ def _segment(stream: Stream) -> tuple[Stream, tuple[Segment, ...], list[Work]]:
     block_s = max(4.0, 1.25 * (first_guess.period_s or 0.0))
     rows = delay_rows(coarse)
     profile = match_profile(rows, coarse.steps(block_s))
-    edges = change_points(profile, max(2, coarse.steps(2.0)), 1.0 / coarse.step_s, coarse.steps(GLANCE_S))
-    return coarse, *find_segments(stream, coarse, rows, edges)
+    least, memory, glance = max(2, coarse.steps(2.0)), 1.0 / coarse.step_s, coarse.steps(GLANCE_S)
+    edges = change_points(profile, least, memory, glance)
+    segments, works = find_segments(stream, coarse, rows, edges)
+    if not any(segment.label == REPETITIVE for segment in segments):
+        strict = change_points(profile, least, memory, glance, STRICT_PENALTY)
+        segments, works = find_segments(stream, coarse, rows, strict)
+    return coarse, segments, works
 
 
 def _main_period(works: list[Work]) -> Period:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egoclean.core.period import Period, cut, estimate_period, pooled_lag_spectrum
+from egoclean.core.recognise import NO_WORK, cycle_blocks, join_alike, recognise
 from egoclean.core.similarity import Float32, Float64
 from egoclean.core.stream import Stream
 
@@ -23,6 +24,11 @@ Edges = NDArray[np.int64]
 
 _SAME_WORK = 0.8
 _STILL = 0.6
+BLOCK_PERIODS = 1.25
+JOIN_SHARE = 0.75
+LEAST_S = 3.0
+SWITCH_S = 0.5
+GLANCE_S = 3.0
 _MOST_REFERENCES = 20_000
 _APART_S = 2.0
 
@@ -144,27 +150,60 @@ def find_segments(
     levels = match_levels(rows, edges, apart)
     usual = max(usual_level(levels, edges), 1e-6)
     groups = group_same_work(levels, usual)
+    works = _works(stream, coarse, edges, groups)
+    repeating = [
+        cycle_blocks(
+            [(int(edges[index]), int(edges[index + 1])) for index in np.flatnonzero(groups == number)],
+            coarse.steps(BLOCK_PERIODS * work.period.period_s),
+        )
+        for number, work in enumerate(works)
+        if work.period.period_s is not None
+    ]
+    if repeating:
+        shown = recognise(
+            rows,
+            join_alike(rows, repeating, JOIN_SHARE),
+            glance_points=coarse.steps(GLANCE_S),
+            least_points=coarse.steps(LEAST_S),
+            switch_cost=SWITCH_S / coarse.step_s,
+        )
+        edges = np.array([0, *(np.flatnonzero(np.diff(shown)) + 1), len(rows)], dtype=np.int64)
+        groups = _numbered(shown[edges[:-1]], len(repeating))
+        levels = match_levels(rows, edges, apart)
+        works = _works(stream, coarse, edges, groups)
+    bounds_s = coarse.start_s + (edges - 0.5) * coarse.step_s
+    again = np.clip(levels.max(axis=1) / usual, 0.0, 1.0)
+    return tuple(
+        _segment(start_s, stop_s, int(group), works[group], float(share))
+        for (start_s, stop_s), group, share in zip(pairwise(bounds_s), groups, again, strict=True)
+    ), works
+
+
+def _numbered(states: Edges, works: int) -> Edges:
+    numbers = states.copy()
+    for index in np.flatnonzero(states == NO_WORK):
+        numbers[index] = works + index
+    return np.asarray(np.unique(numbers, return_inverse=True)[1], dtype=np.int64)
+
+
+def _works(stream: Stream, coarse: Stream, edges: Edges, groups: Edges) -> list[Work]:
     bounds_s = coarse.start_s + (edges - 0.5) * coarse.step_s
     points = np.clip(np.rint((bounds_s - stream.start_s) / stream.step_s + 0.5), 0, len(stream.values)).astype(int)
     spans = [(int(first), int(stop)) for first, stop in pairwise(points)]
-    works = [
+    return [
         describe_work(stream, tuple(spans[index] for index in np.flatnonzero(groups == group)))
         for group in range(int(groups.max()) + 1)
     ]
-    segments = []
-    for index, (start_s, stop_s) in enumerate(pairwise(bounds_s)):
-        work = works[groups[index]]
-        again = float(np.clip(levels[index].max() / usual, 0.0, 1.0))
-        segments.append(
-            Segment(
-                float(start_s),
-                float(stop_s),
-                work.label,
-                int(groups[index]),
-                again,
-                work.stillness,
-                work.period.period_s,
-                work.period.confidence,
-            )
-        )
-    return tuple(segments), works
+
+
+def _segment(start_s: float, stop_s: float, number: int, work: Work, again: float) -> Segment:
+    return Segment(
+        float(start_s),
+        float(stop_s),
+        work.label,
+        number,
+        again,
+        work.stillness,
+        work.period.period_s,
+        work.period.confidence,
+    )

@@ -1,0 +1,137 @@
+"""Recognise repeating work moment by moment, so that boundaries and interruptions are sharp.
+
+Change points say roughly which stretches are which work. Here each moment is compared with all other moments of each
+repeating work, and the most likely sequence of works is found (Viterbi, 1967); a moment that no work explains belongs
+to none. A short look away from the work does not end it: a running median takes it off.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import median_filter
+
+from egoclean.core.similarity import Float32, Float64
+
+Points = NDArray[np.int64]
+
+NO_WORK = -1
+
+SPREADS, LEAST_DROP, MOST_DROP = 5.0, 0.2, 0.35
+"""A match is below usual when it drops by this many spreads, and by at least and at most these shares."""
+
+_MOST_BLOCKS = 64
+
+
+def cycle_blocks(spans: list[tuple[int, int]], block_points: int) -> Points:
+    """Return ``(first, stop)`` of equal blocks that fill each span, shape ``(k, 2)``; a short span is one block."""
+    found: list[tuple[int, int]] = []
+    for first, stop in spans:
+        edges = np.linspace(first, stop, max(1, (stop - first) // block_points) + 1).astype(np.int64)
+        found.extend(pairwise(edges.tolist()))
+    return np.array(found, dtype=np.int64).reshape(-1, 2)
+
+
+def match_of_work(rows: Float32, blocks: Points) -> Float64:
+    """Return in the median block how well each row is matched by the block's best row, shape ``(m,)``.
+
+    A row's own block does not count. What happens once is matched in few blocks, work in most; at most 64 of the
+    blocks, evenly spread, are compared. A single block cannot say what recurs: all -1.
+    """
+    chosen = blocks[np.unique(np.linspace(0, len(blocks) - 1, min(len(blocks), _MOST_BLOCKS)).astype(np.int64))]
+    if len(chosen) < 2:
+        return np.full(len(rows), -1.0)
+    best = np.empty((len(rows), len(chosen)))
+    for column, (first, stop) in enumerate(chosen):
+        best[:, column] = (rows @ rows[first:stop].T).max(axis=1)
+        best[first:stop, column] = np.nan
+    return np.asarray(np.nanmedian(best, axis=1), dtype=np.float64)
+
+
+def most_likely_states(gains: Float64, switch_cost: float) -> Points:
+    """Return the sequence of columns with the greatest sum of ``gains[i, state]`` less ``switch_cost`` a change.
+
+    Shape ``(m,)``. Ties keep the state, then prefer the lower column.
+    """
+    count, states = gains.shape
+    came_from = np.empty((count, states), dtype=np.int64)
+    total = gains[0].copy()
+    stay = np.arange(states)
+    for point in range(1, count):
+        best = int(np.argmax(total))
+        moved = total[best] - switch_cost > total
+        came_from[point] = np.where(moved, best, stay)
+        total = np.where(moved, total[best] - switch_cost, total) + gains[point]
+    path = np.empty(count, dtype=np.int64)
+    path[-1] = int(np.argmax(total))
+    for point in range(count - 1, 0, -1):
+        path[point - 1] = came_from[point, path[point]]
+    return path
+
+
+def join_alike(rows: Float32, works: list[Points], share: float) -> list[Points]:
+    """Return the works with those joined that match each other's moments at least ``share`` as well as their own."""
+    joined = list(works)
+    merged = True
+    while merged and len(joined) > 1:
+        matches = [_relative_match(rows, blocks) for blocks in joined]
+        levels = [[float(np.median(match[_inside(blocks)])) for blocks in joined] for match in matches]
+        pairs = [(a, b) for b in range(len(joined)) for a in range(b) if min(levels[a][b], levels[b][a]) >= share]
+        merged = bool(pairs)
+        if merged:
+            keep, drop = pairs[0]
+            both = np.concatenate([joined[keep], joined.pop(drop)])
+            joined[keep] = both[np.argsort(both[:, 0])]
+    return joined
+
+
+def recognise(
+    rows: Float32, works: list[Points], *, glance_points: int, least_points: int, switch_cost: float
+) -> Points:
+    """Return the index of the work each row shows, or :data:`NO_WORK`, shape ``(m,)``.
+
+    ``works`` are the blocks of each repeating work so far. A row shows a work when the running median of its match,
+    over ``glance_points``, is not below what is usual within that work by more than its spread explains.
+    ``switch_cost`` is in shares of the usual match times points. A stretch of no work shorter than ``least_points``
+    is given to the works beside it.
+    """
+    if not works:
+        return np.full(len(rows), NO_WORK, dtype=np.int64)
+    steady = np.stack([_steady_match(rows, blocks, glance_points) for blocks in works], axis=1)
+    gains = np.concatenate([steady, np.zeros((len(rows), 1))], axis=1)
+    states = most_likely_states(gains, switch_cost)
+    shown = np.where(states == len(works), NO_WORK, states)
+    return _without_short_gaps(shown, steady, least_points)
+
+
+def _steady_match(rows: Float32, blocks: Points, glance_points: int) -> Float64:
+    steady = median_filter(_relative_match(rows, blocks), size=glance_points | 1, mode="nearest")
+    inside = steady[_inside(blocks)]
+    usual = float(np.median(inside))
+    spread = 1.4826 * float(np.median(np.abs(inside - usual)))
+    accept = usual - float(np.clip(SPREADS * spread, LEAST_DROP, MOST_DROP))
+    return np.asarray(steady - accept, dtype=np.float64)
+
+
+def _relative_match(rows: Float32, blocks: Points) -> Float64:
+    match = match_of_work(rows, blocks)
+    return np.minimum(match / max(float(np.median(match[_inside(blocks)])), 1e-6), 1.2)
+
+
+def _inside(blocks: Points) -> Points:
+    return np.concatenate([np.arange(first, stop) for first, stop in blocks])
+
+
+def _without_short_gaps(shown: Points, steady: Float64, least_points: int) -> Points:
+    filled = shown.copy()
+    edges = [0, *(np.flatnonzero(np.diff(shown)) + 1).tolist(), len(shown)]
+    for first, stop in pairwise(edges):
+        if shown[first] != NO_WORK or stop - first >= least_points or first == 0 or stop == len(shown):
+            continue
+        before, after = shown[first - 1], shown[stop]
+        lead = np.concatenate([[0.0], np.cumsum(steady[first:stop, before] - steady[first:stop, after])])
+        cut = first + int(np.argmax(lead))
+        filled[first:cut], filled[cut:stop] = before, after
+    return filled
