@@ -184,6 +184,7 @@ def _clip(client: HubClient, file: HubFile, config: IngestConfig, member: TarMem
         source_uri=f"hub:{client.repository}@{client.commit}/{place}",
         factory=ids.factory or text_or_none(member.carried.get("factory_id")),
         worker=ids.worker or text_or_none(member.carried.get("worker_id")),
+        licence=client.licence,
         carried={**member.carried, "digest": digest_words(remote, config.verify_source)},
         problems=member.problems,
         remote=remote,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import os
 import time
@@ -47,12 +48,13 @@ class HubEntry:
 
 @dataclass(frozen=True, slots=True)
 class HubClient:
-    """One data set at one commit."""
+    """One data set at one commit; ``licence`` is what its card states, None where it was not asked or says nothing."""
 
     repository: str
     commit: str
     endpoint: str
     token: Token | None = None
+    licence: str | None = None
 
     def entries(self, folder: str) -> tuple[HubEntry, ...]:
         """Return what lies in ``folder`` (``""`` for the top), sorted by path.
@@ -97,7 +99,9 @@ def connect(repository: str, revision: str | None = None) -> HubClient:
     client = client_at(repository, revision or "main")
     try:
         info = retried(
-            lambda: client.api().dataset_info(repository, revision=revision, timeout=TIMEOUT_S),
+            lambda: client.api().dataset_info(
+                repository, revision=revision, timeout=TIMEOUT_S, expand=["sha", "cardData"]
+            ),
             repository,
             client.token,
         )
@@ -105,7 +109,7 @@ def connect(repository: str, revision: str | None = None) -> HubClient:
         raise UsageError(f"{repository!r} is no name of a data set.", "Write hub:OWNER/NAME.") from None
     if not info.sha:
         raise SourceError(f"The hub names no commit of {repository}.", "Try again later.")
-    return client_at(repository, info.sha)
+    return dataclasses.replace(client, commit=info.sha, licence=_licence(info.card_data))
 
 
 def client_at(repository: str, commit: str) -> HubClient:
@@ -201,6 +205,13 @@ def _entry(item: Any) -> HubEntry:
         return HubEntry(item.path, True)
     lfs = item.lfs
     return HubEntry(item.path, False, lfs.size if lfs else item.size, lfs.sha256 if lfs else None)
+
+
+def _licence(card: Any) -> str | None:
+    stated = getattr(card, "license", None)
+    names = stated if isinstance(stated, list) else [stated]
+    texts = [name for name in names if isinstance(name, str) and name]
+    return ", ".join(texts) or None
 
 
 def _status(error: Exception) -> int | None:

@@ -106,10 +106,12 @@ def test_clips_are_listed_without_downloading_a_video(hub):
     clip = found.clips[1]
     assert (clip.factory, clip.worker, clip.location) == ("factory_001", "worker_001", None)
     assert clip.carried["video_index"] == 1
+    assert clip.licence == "apache-2.0"
     assert clip.remote.size_bytes == source_bytes(clip) == SIZES[1]
     assert clip.source_uri == f"hub:{REPOSITORY}@{COMMIT}/{SHARD_PATH}#factory001_worker001_00001.mp4"
     assert hub.body_bytes < 150_000
     assert not hub.paths("factory_002")
+    assert discover(SOURCE, IngestConfig(clips=1, licence="mine")).clips[0].licence == "mine"
 
 
 def test_factories_and_workers_are_listed_by_folders_alone(hub):
