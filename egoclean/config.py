@@ -90,14 +90,14 @@ class RectifyConfig:
     )
     view_max_lines: int = option(480, "Greatest height of view.mp4, pixels.", minimum=64, maximum=2160)
     view_keyframe_s: float = option(0.5, "Seconds between keyframes of view.mp4.", minimum=0.1, maximum=10.0)
-    view_crf: int = option(20, "x264 quality of view.mp4, lower is better.", minimum=0, maximum=51)
+    view_crf: int = option(23, "x264 quality of view.mp4, lower is better.", minimum=0, maximum=51)
     view_preset: str = option(
         "superfast",
         "x264 preset of view.mp4.",
         choices=("ultrafast", "superfast", "veryfast", "faster", "fast", "medium"),
     )
     full: bool = option(False, "Also write the full-size rectified video.")
-    full_crf: int = option(21, "x264 quality of the full-size video, lower is better.", minimum=0, maximum=51)
+    full_crf: int = option(30, "x264 quality of the full-size video, lower is better.", minimum=0, maximum=51)
     full_preset: str = option(
         "superfast",
         "x264 preset of the full-size video.",
