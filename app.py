@@ -59,4 +59,5 @@ def draw() -> None:
 if __name__ == "__main__":
     draw()
 else:
+    frame.use_registry_from_the_start()
     app = st.App(Path(__file__), routes=media.media_routes())

@@ -11,7 +11,7 @@ signal = score_view.pick_signal(windows)
 score_view.show_thresholds(library, windows, signal)
 score_view.show_explanations(windows, signal)
 st.subheader("Windows in order", anchor=False)
-ranking, look = st.columns([3, 2], gap="medium")
+ranking, look = st.columns(2, gap="medium")
 with ranking:
     window = score_view.show_ranking(library, windows, signal)
 if window is not None:

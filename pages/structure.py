@@ -15,7 +15,7 @@ structure = structure_view.found(library, clip)
 structure_view.show_numbers(structure)
 
 video = st.container()
-tables, likeness = st.columns([6, 5], gap="medium")
+tables, likeness = st.columns(2, gap="medium")
 with likeness:
     st.subheader("Self-similarity", anchor=False, help=meaning("similarity"))
     figure = structure_view.similarity_figure(library, clip)

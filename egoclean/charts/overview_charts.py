@@ -77,6 +77,6 @@ def map_figure(
         )
     theme.apply(figure, height_px=height_px, x_title="first direction of greatest spread", y_title="second direction")
     figure.update_layout(dragmode="lasso", showlegend=True)
-    figure.update_xaxes(showticklabels=False)
-    figure.update_yaxes(showticklabels=False)
+    figure.update_xaxes(showticklabels=False, showgrid=False, zeroline=False)
+    figure.update_yaxes(showticklabels=False, showgrid=False, zeroline=False)
     return figure

@@ -72,11 +72,12 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
 
 def column_config(table: pd.DataFrame) -> dict[str, Any]:
     """Return the configuration of each column of ``table``: label with unit, tooltip, digits."""
-    return {name: config for name in table.columns if (config := _column(str(name))) is not None}
+    found = {str(name): _column(str(name), pd.api.types.is_numeric_dtype(table[name])) for name in table.columns}
+    return {name: config for name, config in found.items() if config is not None}
 
 
-def _column(name: str) -> Any:
-    if name in CLIP_VERBS:
+def _column(name: str, is_number: bool) -> Any:
+    if name in CLIP_VERBS and not is_number:
         return st.column_config.TextColumn(name, help=meaning("status"), width="small")
     if name in _SECONDS:
         label, text = _SECONDS[name]

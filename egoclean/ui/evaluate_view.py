@@ -129,7 +129,7 @@ def _curve(unit: NDArray[np.float32], radius: float, rivals: Mapping[str, list[N
         lines[name] = (budgets, values.mean(axis=0))
         if len(draws) > 1:
             bands[name] = (values.min(axis=0), values.max(axis=0))
-    return coverage_curve(lines, bands=bands)
+    return coverage_curve(lines, bands=bands).update_traces(mode="lines")
 
 
 def _rivals(windows: pd.DataFrame, many: int) -> dict[str, list[NDArray[np.int64]]]:

@@ -7,6 +7,7 @@ from importlib import resources
 from typing import Any, Final
 
 import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
 
 from egoclean.library import Library
 from egoclean.ui import loaders
@@ -18,6 +19,15 @@ ICON: Final = str(resources.files("egoclean.ui") / "static" / "icon.png")
 """The mark of the tab and the sidebar: a file of the package, so that no page asks another host for one."""
 
 _MODEL_VERBS = {"score": "Score", "embed": "Embedding"}
+
+
+def use_registry_from_the_start() -> None:
+    """Make the first visitor after a start see the registered pages, whatever page the address names.
+
+    Streamlit takes the files of a folder ``pages`` for pages of its own until a script has called ``st.navigation``
+    once; who follows a link right after the start would get a page without its frame.
+    """
+    PagesManager.uses_pages_directory = False
 
 
 def title(text: str, sentence: str) -> None:

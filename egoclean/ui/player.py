@@ -56,7 +56,8 @@ class PlayerInput:
     ``lanes`` are rows of spans, ``curves`` rows with a line, in the order they are drawn under the picture.
     ``frame_times_s`` are the seconds of the frames where they are not evenly spaced, else None. ``span`` is marked on
     the timeline and, with ``loop``, repeated. ``request`` tells one wish to seek from the next: the player seeks to
-    ``time_s`` when it changes, so that a rerun of the page does not move it.
+    ``time_s`` when it changes, so that a rerun of the page does not move it. With ``reports`` a button and the M key
+    hand the present moment to the page.
     """
 
     videos: tuple[PlayerVideo, ...]
@@ -70,6 +71,7 @@ class PlayerInput:
     loop: bool = False
     request: int = 0
     frame_times_s: tuple[float, ...] | None = None
+    reports: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,7 @@ def player_data(shown: PlayerInput) -> dict[str, Any]:
         "span": None if shown.span is None else list(shown.span),
         "loop": shown.loop,
         "request": shown.request,
+        "reports": shown.reports,
     }
 
 
@@ -126,7 +129,7 @@ def _curve(name: str, times_s: Sequence[float], values: Sequence[float | None]) 
     peaks = [max(known[start : start + block], key=lambda point: point[1]) for start in range(0, len(known), block)]
     spread = (most - least) or 1.0
     points = [[round(time_s, 3), round((value - least) / spread, 4)] for time_s, value in peaks]
-    return {"name": name, "points": points, "least": f"{least:.3g}", "most": f"{most:.3g}", "colour": theme.BLUE}
+    return {"name": name, "points": points, "least": f"{least:.3g}", "most": f"{most:.3g}"}
 
 
 def _ignore() -> None:

@@ -10,9 +10,9 @@ from egoclean.charts.score_charts import score_histogram
 from egoclean.core.explanations import rank_correlation
 from egoclean.errors import EgocleanError
 from egoclean.library import Library
-from egoclean.ui import clip_view, loaders, windows_table
+from egoclean.ui import clip_view, loaders, metrics, windows_table
 from egoclean.ui.format import count, footage, share
-from egoclean.ui.glossary import TERMS, meaning
+from egoclean.ui.glossary import TERMS
 from egoclean.ui.start import show_error
 from egoclean.ui.tables import footage_s, nearest_to, split_by_thresholds
 
@@ -58,23 +58,13 @@ def show_thresholds(library: Library, windows: pd.DataFrame, signal: str) -> Non
     parts = split_by_thresholds(windows, signal, low, reach)
     total_s, kept_s = footage_s(windows), footage_s(parts.kept)
     kept, dropped, below, above = st.columns(4)
-    kept.metric(
-        "Kept",
-        count(len(parts.kept), "window"),
-        f"{footage(kept_s)}, {share(kept_s, total_s)}",
-        delta_color="off",
-        delta_arrow="off",
-        help=meaning("footage"),
-    )
-    dropped.metric(
-        "Dropped",
-        count(len(parts.dropped), "window"),
-        f"{footage(total_s - kept_s)} in none that is kept",
-        delta_color="off",
-        delta_arrow="off",
-    )
-    below.metric("Below the range", count(len(parts.below), "window"))
-    above.metric("Above the range", count(len(parts.above), "window"))
+    said = f"{footage(kept_s)}, {share(kept_s, total_s)}"
+    metrics.number(kept, "Kept", count(len(parts.kept), "window"), said, "footage")
+    lost = f"{footage(total_s - kept_s)} of footage lost"
+    about = "A second is lost when no window that is kept holds it."
+    metrics.number(dropped, "Dropped", count(len(parts.dropped), "window"), lost, about)
+    metrics.number(below, "Below the range", count(len(parts.below), "window"))
+    metrics.number(above, "Above the range", count(len(parts.above), "window"))
     # A line at the very end of the values would say that something is dropped there.
     histogram = score_histogram(
         values, low if low > least else None, reach if reach < most else None, signal.replace("_", " ")

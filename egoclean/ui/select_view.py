@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -11,7 +10,7 @@ import streamlit as st
 from egoclean.charts.selection_charts import who_gets_picked
 from egoclean.config import SelectConfig
 from egoclean.library import Library, SelectionView
-from egoclean.ui import clip_view, config_widgets, loaders, windows_table
+from egoclean.ui import clip_view, config_widgets, loaders, metrics, windows_table
 from egoclean.ui.format import count, footage, plain, share
 from egoclean.ui.glossary import meaning
 from egoclean.ui.tables import footage_s
@@ -54,15 +53,15 @@ def preview(library: Library, config: SelectConfig) -> SelectionView:
 def show_counts(windows: pd.DataFrame, view: SelectionView) -> None:
     """Show how much is chosen and left out, in windows and footage, and what the choice has to say of itself."""
     total_s, chosen_s = footage_s(windows), footage_s(view.chosen)
-    quiet: dict[str, Any] = {"delta_color": "off", "delta_arrow": "off"}
     chosen, length, clips, left = st.columns(4)
-    said = share(len(view.chosen), len(windows))
-    chosen.metric("Chosen", count(len(view.chosen), "window"), said, help=meaning("budget"), **quiet)
+    said = f"{share(len(view.chosen), len(windows))} of all windows"
+    metrics.number(chosen, "Chosen", count(len(view.chosen), "window"), said, "budget")
     said = f"{share(chosen_s, total_s)} of {footage(total_s)}"
-    length.metric("Footage chosen", footage(chosen_s), said, help=f"{meaning('footage')} {_MINUTES}", **quiet)
-    said = f"of {windows['clip_id'].nunique():,}"
-    clips.metric("From", count(view.chosen["clip_id"].nunique(), "clip"), said, help=meaning("clip"), **quiet)
-    left.metric("Left out", count(len(view.left_out), "window"), help="Each with its reason, in the table below.")
+    metrics.number(length, "Footage chosen", footage(chosen_s), said, f"{meaning('footage')} {_MINUTES}")
+    clip_count = view.chosen["clip_id"].nunique()
+    metrics.number(clips, "From", count(clip_count, "clip"), f"of {windows['clip_id'].nunique():,}", "clip")
+    about = "Each with its reason, in the table below."
+    metrics.number(left, "Left out", count(len(view.left_out), "window"), about=about)
     for note in view.details.get("notes") or ():
         st.caption(plain(note))
 

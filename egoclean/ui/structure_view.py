@@ -12,10 +12,9 @@ import streamlit as st
 from egoclean.charts import structure_charts
 from egoclean.library import Library
 from egoclean.store.catalog import ClipRow
-from egoclean.ui import clip_view, loaders, media, player
+from egoclean.ui import clip_view, loaders, media, metrics, player
 from egoclean.ui.choice import chosen_row
 from egoclean.ui.columns import column_config
-from egoclean.ui.glossary import meaning
 from egoclean.ui.tables import spans_table
 
 _TABLES = {"anomalies": "anomaly", "cycles": "cycle", "segments": "segment"}
@@ -34,36 +33,17 @@ def found(library: Library, clip: ClipRow) -> Mapping[str, Any]:
 def show_numbers(structure: Mapping[str, Any]) -> None:
     """Show period, cycles, segments and anomalies as figures with units."""
     period, cycles, segments, anomalies = st.columns(4)
-    value = structure.get("period_s")
+    value, even = structure.get("period_s"), structure.get("regularity")
     confidence = dict(structure.get("period") or {}).get("confidence")
-    sure = f"confidence {float(confidence):.2f}" if confidence is not None else None
-    period.metric(
-        "Period",
-        "none" if value is None else f"{float(value):.2f} s",
-        sure,
-        delta_color="off",
-        delta_arrow="off",
-        help=meaning("period"),
-    )
-    even = structure.get("regularity")
-    cycles.metric(
-        "Cycles",
-        len(structure["cycles"]),
-        None if even is None else f"regularity {float(even):.2f}",
-        delta_color="off",
-        delta_arrow="off",
-        help=meaning("cycle"),
-    )
-    segments.metric("Segments", len(structure["segments"]), help=meaning("segment"))
+    sure = f"confidence {float(confidence):.2f}" if confidence is not None else ""
+    metrics.number(period, "Period", "none" if value is None else f"{float(value):.2f} s", sure, "period")
+    said = "" if even is None else f"regularity {float(even):.2f}"
+    metrics.number(cycles, "Cycles", str(len(structure["cycles"])), said, "cycle")
+    kinds = {str(item["label"]) for item in structure["segments"]}
+    metrics.number(segments, "Segments", str(len(structure["segments"])), ", ".join(sorted(kinds)), "segment")
     odd_s = sum(float(item["stop_s"]) - float(item["start_s"]) for item in structure["anomalies"])
-    anomalies.metric(
-        "Anomalies",
-        len(structure["anomalies"]),
-        f"{odd_s:.1f} s together" if odd_s else None,
-        delta_color="off",
-        delta_arrow="off",
-        help=meaning("anomaly"),
-    )
+    said = f"{odd_s:.1f} s together" if odd_s else ""
+    metrics.number(anomalies, "Anomalies", str(len(structure["anomalies"])), said, "anomaly")
 
 
 def curves(structure: Mapping[str, Any]) -> dict[str, player.Curve]:
@@ -169,5 +149,5 @@ def _similarity_figure(key: str, _library: Library, clip_id: str) -> go.Figure:
     centres = loaders.entry_json(entry, "structure.json")["centres_s"]
     times = np.interp(np.linspace(0, len(centres) - 1, len(matrix)), np.arange(len(centres)), centres)
     figure = structure_charts.similarity_figure(matrix, times, height_px=420)
-    figure.update_traces(colorbar={"thickness": 10, "len": 0.9, "title": {"text": ""}})
+    figure.update_traces(colorbar={"orientation": "h", "thickness": 8, "y": -0.28, "len": 0.9, "title": {"text": ""}})
     return figure

@@ -11,9 +11,8 @@ from egoclean.charts import theme
 from egoclean.charts.overview_charts import footage_bar
 from egoclean.library import Library
 from egoclean.store.catalog import StepStatus
-from egoclean.ui import loaders
+from egoclean.ui import loaders, metrics
 from egoclean.ui.format import count, footage, hours, plain, share
-from egoclean.ui.glossary import meaning
 from egoclean.ui.tables import CLIP_VERBS, footage_s
 
 _PARTS = {"chosen": theme.CHOSEN, "not chosen": theme.SKY, "without windows": theme.GREY, "rejected": theme.VERMILION}
@@ -59,31 +58,11 @@ def show_totals(found: Totals) -> None:
     """Show the totals as four figures with their units."""
     clips, length, windows, chosen = st.columns(4)
     refused = f"{found.rejected} rejected, {found.failed} failed" if found.rejected + found.failed else "all usable"
-    clips.metric("Clips", f"{found.clips:,}", refused, delta_color="off", delta_arrow="off", help=meaning("clip"))
-    length.metric(
-        "Footage",
-        hours(found.clip_s),
-        footage(found.clip_s),
-        delta_color="off",
-        delta_arrow="off",
-        help=meaning("footage"),
-    )
-    windows.metric(
-        "Windows",
-        f"{found.windows:,}",
-        f"cover {footage(found.window_s)}",
-        delta_color="off",
-        delta_arrow="off",
-        help=meaning("window"),
-    )
-    said = (
-        f"{footage(found.chosen_s)}, {share(found.chosen_s, found.clip_s)} of the footage"
-        if found.chosen
-        else "nothing chosen yet"
-    )
-    chosen.metric(
-        "Chosen windows", f"{found.chosen:,}", said, delta_color="off", delta_arrow="off", help=meaning("budget")
-    )
+    metrics.number(clips, "Clips", f"{found.clips:,}", refused, "clip")
+    metrics.number(length, "Footage", hours(found.clip_s), footage(found.clip_s), "footage")
+    metrics.number(windows, "Windows", f"{found.windows:,}", f"cover {footage(found.window_s)}", "window")
+    said = f"{footage(found.chosen_s)}, {share(found.chosen_s, found.clip_s)} of the footage"
+    metrics.number(chosen, "Chosen windows", f"{found.chosen:,}", said if found.chosen else "none yet", "budget")
 
 
 def show_footage(found: Totals) -> None:

@@ -58,6 +58,7 @@ class Player {
   update(data, send) {
     this.data = data;
     this.send = send;
+    this.root.querySelector('[data-do="mark"]').hidden = !data.reports;
     const identity = JSON.stringify([data.videos, data.lanes, data.curves]);
     if (identity !== this.identity) {
       const same = JSON.stringify(this.videos.map((video) => video.dataset.source));
@@ -196,7 +197,7 @@ class Player {
     action();
   }
 
-  report() { this.send("moment", { time_s: this.time, frame: this.frameOf(this.time), span: this.span }); }
+  report() { if (this.data.reports) this.send("moment", { time_s: this.time, frame: this.frameOf(this.time), span: this.span }); }
 
   show(seconds) {
     const now = seconds === undefined ? this.time : seconds;
@@ -248,7 +249,7 @@ class Player {
     svg.append(element("text", { class: "small", x: 0, y: y + 27 }, `${curve.least} to ${curve.most}`));
     svg.append(element("rect", { class: "lane", x: LABEL_PX, y, width: width - LABEL_PX, height: CURVE_PX, rx: 2 }));
     const points = curve.points.map(([time, level]) => `${LABEL_PX + time * scale},${y + 3 + (1 - level) * (CURVE_PX - 6)}`);
-    svg.append(element("polyline", { points: points.join(" "), fill: "none", stroke: curve.colour, "stroke-width": 1.6 }));
+    svg.append(element("polyline", { points: points.join(" "), class: "curve" }));
   }
 
   drawHead(seconds) {
