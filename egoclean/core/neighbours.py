@@ -5,9 +5,8 @@ cosine of two rows of the data: embeddings of one model often crowd in a narrow 
 unlike windows), and only what exceeds the background says that one row stands for another. Similarities lie on a grid
 of 2^-16, so that sums of them are exact and ties are ties.
 
-Up to :data:`EXACT_ROWS` rows every pair is compared. Above, rows are put into cells (k-means in a 64-dimensional
-projection) and a cell's rows are compared with the rows of the nearest cells, at full width; how many cells is chosen
-on rows whose true neighbours are known, and the recall reached is part of the result.
+Up to :data:`EXACT_ROWS` rows every pair is compared, always in the same way. Above, FAISS searches part of the rows
+(:mod:`egoclean.core.approximate`), and the recall reached is part of the result.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from egoclean.core.cells import Cells, make_cells
+from egoclean.core.approximate import search
 from egoclean.core.rows import Embeddings, Unit, unit_rows
 
 EXACT_ROWS = 20_000
@@ -30,6 +29,7 @@ GRID = float(2**16)
 _BACKGROUND_ROWS = 1000
 _BLOCK_ROWS = 512
 _EDGES_WANTED = 4_000_000
+_MOST_EDGES = 50_000_000
 _FEWEST, _MOST = 100, 1000
 
 Progress = Callable[[int, int], None]
@@ -47,7 +47,7 @@ class NeighbourGraph:
     exact : whether every pair was compared.
     recall : share of the true ten nearest rows that are in the graph, measured on ``recall_queries`` rows; 1 if exact.
     recall_queries : rows that the recall was measured on, 0 if exact.
-    cells, probes : cells that the rows were put into and how many each was compared with; 0 if exact.
+    cells, probes : cells that the rows were put into and how many were searched for each row; 0 if exact.
     """
 
     neighbours: NDArray[np.int32]
@@ -83,9 +83,11 @@ def neighbour_count(row_count: int, wanted: int = 0) -> int:
 
     The fewer the rows, the more of them each must be able to stand for: to cover ``n`` rows with ``m`` picks a pick
     must reach ``n / m`` of them. Four million edges cost little to search, so a graph takes as many, within 100 and
-    1,000 neighbours a row; below 1,000 rows it is complete.
+    1,000 neighbours a row; below 1,000 rows it is complete. Beyond 50 million edges memory is what costs, and half a
+    million rows or more keep fewer, down to 50.
     """
-    chosen = wanted or min(max(_EDGES_WANTED // max(row_count, 1), _FEWEST), _MOST)
+    affordable = min(max(_MOST_EDGES // max(row_count, 1), _FEWEST // 2), _FEWEST)
+    chosen = wanted or min(max(_EDGES_WANTED // max(row_count, 1), affordable), _MOST)
     return max(min(chosen, row_count - 1), 0)
 
 
@@ -112,18 +114,16 @@ def build_graph(
     if count <= exact_rows:
         neighbours, cosines = _exact(unit_rows(embeddings, slice(None)), width, progress)
         return NeighbourGraph(neighbours, to_similarity(cosines, background), background, exact=True)
-    cells = make_cells(embeddings, seed)
-    neighbours, cosines = _by_cells(embeddings, cells, width, progress)
-    found = neighbours[cells.queries][:, :, None] == cells.nearest[:, None, :]
+    found = search(embeddings, width, seed)
     return NeighbourGraph(
-        neighbours,
-        to_similarity(cosines, background),
+        found.neighbours,
+        to_similarity(found.cosines, background),
         background,
         exact=False,
-        recall=float(found.any(axis=1).mean()),
-        recall_queries=len(cells.queries),
-        cells=cells.count,
-        probes=cells.probes,
+        recall=found.recall,
+        recall_queries=found.queries,
+        cells=found.cells,
+        probes=found.probes,
     )
 
 
@@ -170,31 +170,3 @@ def _nearest(near: NDArray[np.float32], width: int) -> tuple[NDArray[np.int32], 
     values = np.take_along_axis(near, columns, axis=1)
     order = np.lexsort((columns, -values), axis=1)
     return np.take_along_axis(columns, order, axis=1), np.take_along_axis(values, order, axis=1)
-
-
-def _by_cells(
-    embeddings: Embeddings, cells: Cells, width: int, progress: Progress | None
-) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-    count = len(embeddings)
-    neighbours = np.full((count, width), -1, dtype=np.int32)
-    cosines = np.full((count, width), -1, dtype=np.float32)
-    done = 0
-    for cell in range(cells.count):
-        members = cells.members(cell)
-        if len(members) == 0:
-            continue
-        candidates = cells.candidates(cell)
-        near_rows = unit_rows(embeddings, candidates)
-        own = np.searchsorted(candidates, members)
-        for start in range(0, len(members), _BLOCK_ROWS):
-            part = slice(start, start + _BLOCK_ROWS)
-            near = near_rows[own[part]] @ near_rows.T
-            near[np.arange(len(near)), own[part]] = -2.0
-            kept = min(width, len(candidates) - 1)
-            columns, values = _nearest(near, kept)
-            neighbours[members[part], :kept] = candidates[columns]
-            cosines[members[part], :kept] = values
-        done += len(members)
-        if progress is not None:
-            progress(done, count)
-    return neighbours, cosines

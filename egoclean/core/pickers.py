@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from egoclean.core.cells import nearest_centre, spherical_kmeans
+from egoclean.core.kmeans import nearest_centre, spherical_kmeans
 from egoclean.core.neighbours import GRID
 from egoclean.core.rows import Unit
 

@@ -55,7 +55,7 @@ class Prepared:
     def notes(self) -> tuple[str, ...]:
         """A sentence about each graph that is approximate."""
         return tuple(
-            f"Neighbours of {graph.row_count:,} rows were searched in {graph.probes} of {graph.cells:,} cells each: "
+            f"Neighbours of {graph.row_count:,} rows were searched for in {graph.probes} of {graph.cells:,} cells: "
             f"recall@10 is {graph.recall:.3f}, measured on {graph.recall_queries:,} rows."
             for graph in (space.graph for space in self.spaces)
             if graph is not None and not graph.exact

@@ -1,9 +1,12 @@
+import sys
+import types
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from egoclean.core.cells import nearest_centre, spherical_kmeans
+from egoclean.core.kmeans import nearest_centre, spherical_kmeans
 from egoclean.core.neighbours import background_cosine, build_graph, neighbour_count, to_similarity
 from egoclean.core.rows import canonical_order, unit_rows
 from egoclean.errors import UsageError
@@ -37,15 +40,24 @@ def test_exact_graph_against_sorting_all_pairs():
 
 
 def test_approximate_graph_states_the_recall_it_has():
-    embeddings = clustered(6000, 48)
-    graph = build_graph(embeddings, wanted=20, exact_rows=1000)
+    embeddings = clustered(3000, 48)
+    graph = build_graph(embeddings, wanted=20, exact_rows=500)
     expected, _ = slow_neighbours(embeddings.astype(np.float64), 10)
     found = (graph.neighbours[:, :, None] == expected[:, None, :]).any(axis=1).mean()
     assert not graph.exact
-    assert graph.recall_queries == 1000
+    assert graph.recall_queries == 500
     assert graph.recall >= 0.9
     assert abs(found - graph.recall) < 0.03
-    assert (graph.neighbours != np.arange(6000)[:, None]).all()
+    assert (graph.neighbours != np.arange(3000)[:, None]).all()
+
+
+def test_where_torch_is_loaded_a_child_searches_and_finds_the_same(monkeypatch):
+    embeddings = clustered(1500, 24)
+    here = build_graph(embeddings, wanted=10, exact_rows=500)
+    monkeypatch.setitem(sys.modules, "torch", types.ModuleType("torch"))
+    there = build_graph(embeddings, wanted=10, exact_rows=500)
+    assert (here.neighbours == there.neighbours).mean() > 0.99
+    assert there.recall == pytest.approx(here.recall, abs=0.02)
 
 
 @pytest.mark.parametrize(
@@ -58,6 +70,7 @@ def test_approximate_graph_states_the_recall_it_has():
         (1200, 0, 1000),
         (20_000, 0, 200),
         (100_000, 0, 100),
+        (1_000_000, 0, 50),
         (50, 10, 10),
         (5, 10, 4),
     ],
