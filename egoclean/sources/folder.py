@@ -21,7 +21,8 @@ from egoclean.sources.discovery import (
     text_or_none,
 )
 from egoclean.sources.layout import layout_ids
-from egoclean.sources.nuscenes import read_nuscenes_clips, table_folders
+from egoclean.sources.nuscenes import read_nuscenes_clips
+from egoclean.sources.nuscenes_tables import table_folders
 from egoclean.sources.tar import ArchiveError, TarMember, read_sidecar, read_tar_file
 
 _COMPRESSED_TARS = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst", ".zip")
@@ -34,6 +35,7 @@ class _Walk:
     files: list[Path] = field(default_factory=list)
     nuscenes_roots: list[Path] = field(default_factory=list)
     notes: list[Problem] = field(default_factory=list)
+    manifests: list[str] = field(default_factory=list)
     hidden: int = 0
 
 
@@ -71,6 +73,11 @@ def folder_clips(root: Path, config: IngestConfig) -> Discovery:
     notes = list(walk.notes)
     if walk.hidden:
         notes.append(note("hidden_files", f"{root}: {walk.hidden} hidden files or folders were skipped."))
+    if walk.manifests and not parts:
+        message = (
+            f"It holds {len(walk.manifests)} .jsonl files, the first is {walk.manifests[0]}; name one as a source."
+        )
+        notes.append(note("manifest", message))
     ordered = [part for _, part in sorted(parts, key=lambda item: item[0])]
     return merged([*ordered, Discovery((), tuple(notes))])
 
@@ -89,6 +96,8 @@ def _walk(root: Path) -> _Walk:
             path = folder / name
             if name.startswith("."):
                 walk.hidden += 1
+            elif name.lower().endswith(".jsonl"):
+                walk.manifests.append(path.relative_to(root).as_posix())
             elif _is_source_name(name) and _is_acceptable(walk, path, root, resolved_root):
                 walk.files.append(path)
     return walk

@@ -9,185 +9,99 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from egoclean.config import IngestConfig
-from egoclean.errors import SourceError, UsageError
+from egoclean.errors import SourceError
 from egoclean.records import CameraModel, FrameRecord, Intrinsics, Problem, SourceClip
 from egoclean.sources import frame_times
 from egoclean.sources.discovery import Discovery, note, rejection
 from egoclean.sources.frames import FRAMES_PER_RECORD, frames_clip
-from egoclean.sources.strict_json import iterate_objects
-
-_TABLES = ("scene", "sample", "calibrated_sensor", "sensor", "log")
-_IMAGE_FIELDS = (
-    *("sample_token", "calibrated_sensor_token", "timestamp", "is_key_frame", "filename", "width", "height"),
-)
-Row = Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class _Tables:
-    folder: Path
-    rows: Mapping[str, Sequence[Row]]
-
-    def by_token(self, table: str) -> dict[str, Row]:
-        return {row["token"]: row for row in self.rows[table]}
-
-
-def table_folders(root: Path) -> tuple[Path, ...]:
-    """Return the ``v1.0-*`` folders of a nuScenes root, sorted; empty when ``root`` is none."""
-    return tuple(sorted(path.parent for path in root.glob("v1.0-*/scene.json") if path.is_file()))
+from egoclean.sources.nuscenes_tables import Row, Tables, channel_names, read_tables, table_folders
 
 
 def read_nuscenes_clips(root: Path, name: str, config: IngestConfig) -> Discovery:
-    """Return one clip a scene and camera, with ids ``name/scene/camera``, in the order of the scene table.
+    """Return one clip a scene and camera, with ids ``name/scene/camera``, in the order of the scene tables.
 
     ``config.camera`` names the channels; ``nuscenes_frames`` and ``nuscenes_rate_hz`` which images are read.
-    Description, location, log, split and the images' tokens are carried by each record.
+    Description, location, log, timestamps and the scene's token are carried by each record. A scene that stands in
+    several tables, as those of the mini split do, is read once; scenes none of whose images are here are counted.
 
     Raises
     ------
     SourceError : a table is missing or malformed, or no image is there at all.
     UsageError : a channel is not in the tables.
     """
-    folders = table_folders(root)
     clips: list[SourceClip] = []
     notes: list[Problem] = []
-    for folder in folders:
-        try:
-            tables = _read_tables(folder, config.camera)
-            found = _clips_of_tables(tables, root, name, config)
-        except (KeyError, TypeError) as error:
-            raise SourceError(
-                f"The nuScenes tables in {folder} do not fit together: {error} is missing or malformed.",
-                "Unpack the metadata archive of the data set again.",
-            ) from None
-        clips.extend(found.clips)
-        notes.extend(found.notes)
+    seen: set[str] = set()
+    absent: list[str] = []
+    for folder in table_folders(root):
+        tables = read_tables(folder, config.camera)
+        for scene in (scene for scene in tables.scenes if scene["token"] not in seen):
+            seen.add(scene["token"])
+            for channel in channel_names(config.camera):
+                rows, missing = _present(root, tables.images.get((scene["token"], channel), ()))
+                if rows:
+                    found = _scene_clips(root, name, tables, scene, channel, rows, missing, config)
+                    clips.extend(found.clips)
+                    notes.extend(found.notes)
+                else:
+                    absent.append(f"{scene['name']}/{channel}")
+    if absent:
+        message = f"{name}: no image of {len(absent)} scenes and cameras is here, the first is {absent[0]}."
+        notes.append(rejection("missing_image", message))
     if not clips:
-        first = f" {notes[0].message}" if notes else ""
         raise SourceError(
-            f"No images of {config.camera} were found under {root}.{first}",
+            f"No 16 consecutive images of {config.camera} were found under {root}. "
+            + " ".join(problem.message for problem in notes[-1:]),
             "Unpack the samples (and sweeps) of the data set beside its tables.",
         )
     return Discovery(tuple(clips), tuple(notes))
 
 
-def _read_tables(folder: Path, camera: str) -> _Tables:
-    rows = {table: list(_rows(folder, table)) for table in _TABLES}
-    tables = _Tables(folder, rows)
-    calibrations = _channel_of_calibration(tables, camera)
-    images = [
-        {name: row[name] for name in _IMAGE_FIELDS if name in row}
-        for row in _rows(folder, "sample_data")
-        if row["calibrated_sensor_token"] in calibrations
-    ]
-    return _Tables(folder, {**rows, "sample_data": images})
-
-
-def _rows(folder: Path, table: str) -> Iterator[Row]:
-    path = folder / f"{table}.json"
-    try:
-        yield from iterate_objects(path)
-    except OSError as error:
-        raise SourceError(
-            f"The nuScenes table {path} cannot be read: {error.strerror}.", "Unpack the metadata archive again."
-        ) from None
-    except ValueError as error:
-        raise SourceError(f"The nuScenes table {path} is malformed: {error}.", "Unpack it again.") from None
-
-
-def _clips_of_tables(tables: _Tables, root: Path, name: str, config: IngestConfig) -> Discovery:
-    channel_of = _channel_of_calibration(tables, config.camera)
-    calibrations = tables.by_token("calibrated_sensor")
-    scene_of_sample = {row["token"]: row["scene_token"] for row in tables.rows["sample"]}
-    images: dict[tuple[str, str], list[Row]] = {}
-    for row in tables.rows["sample_data"]:
-        channel = channel_of.get(row["calibrated_sensor_token"])
-        if channel is not None:
-            images.setdefault((scene_of_sample[row["sample_token"]], channel), []).append(row)
-    logs = tables.by_token("log")
-    clips: list[SourceClip] = []
-    notes: list[Problem] = []
-    for scene in tables.rows["scene"]:
-        for channel in _names(config.camera):
-            rows = sorted(images.get((scene["token"], channel), []), key=lambda row: row["timestamp"])
-            clip, clip_notes = _scene_clip(tables, root, name, scene, channel, rows, logs, calibrations, config)
-            notes.extend(clip_notes)
-            if clip is not None:
-                clips.append(clip)
-    return Discovery(tuple(clips), tuple(notes))
-
-
-def _channel_of_calibration(tables: _Tables, wanted: str) -> dict[str, str]:
-    channels = _channels(tables, wanted)
-    return {
-        row["token"]: channels[row["sensor_token"]]
-        for row in tables.rows["calibrated_sensor"]
-        if row["sensor_token"] in channels
-    }
-
-
-def _names(wanted: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(name.strip() for name in wanted.split(",") if name.strip()))
-
-
-def _channels(tables: _Tables, wanted: str) -> dict[str, str]:
-    available = {row["token"]: row["channel"] for row in tables.rows["sensor"]}
-    names = _names(wanted)
-    unknown = sorted(set(names) - set(available.values()))
-    if unknown:
-        cameras = sorted(channel for channel in set(available.values()) if channel.startswith("CAM"))
-        raise UsageError(
-            f"nuScenes in {tables.folder.parent} has no camera {unknown[0]!r}.", f"It has: {', '.join(cameras)}."
-        )
-    token_of = {channel: token for token, channel in available.items()}
-    return {token_of[channel]: channel for channel in names}
-
-
-def _scene_clip(
-    tables: _Tables,
+def _scene_clips(
     root: Path,
     name: str,
+    tables: Tables,
     scene: Row,
     channel: str,
     rows: Sequence[Row],
-    logs: Mapping[str, Row],
-    calibrations: Mapping[str, Row],
+    missing: int,
     config: IngestConfig,
-) -> tuple[SourceClip | None, list[Problem]]:
+) -> Discovery:
     where = f"{scene['name']}/{channel}"
-    present, notes = _present(root, where, rows)
-    chosen = _chosen(present, config)
-    pieces = list(_pieces(chosen))
+    notes: list[Problem] = []
+    if missing:
+        message = f"{where}: {missing} of {missing + len(rows)} images are not there."
+        notes.append(rejection("missing_image", message))
+    pieces = list(_pieces(_chosen(rows, config)))
     if len(pieces) > 1:
-        notes.append(note("time_jump", f"{where}: images are missing at {len(pieces) - 1} places; clips end there."))
-    carried = _carried(scene, logs.get(scene["log_token"], {}), tables.folder.name)
+        notes.append(note("time_jump", f"{where}: images are missing at {len(pieces) - 1} places; records end there."))
+    carried = _carried(scene, tables.logs.get(scene["log_token"], {}), tables.folder.name)
     records = [_record(root, window, number, carried) for number, window in enumerate(_windows(pieces), start=1)]
     if not records:
-        notes.append(rejection("too_short", f"{where}: fewer than {FRAMES_PER_RECORD} consecutive images; left out."))
-        return None, notes
+        message = f"{where}: fewer than {FRAMES_PER_RECORD} consecutive images; left out."
+        return Discovery((), (*notes, rejection("too_short", message)))
     clip = frames_clip(f"{name}/{where}", str(root), records, scene["name"], channel)
-    intrinsics = _pinhole(calibrations[chosen[0]["calibrated_sensor_token"]], chosen[0])
-    return dataclasses.replace(clip, carried=carried, intrinsics=intrinsics), notes
+    intrinsics = _pinhole(tables.calibrations[rows[0]["calibrated_sensor_token"]], rows[0])
+    return Discovery((dataclasses.replace(clip, carried=carried, intrinsics=intrinsics),), tuple(notes))
 
 
-def _present(root: Path, where: str, rows: Sequence[Row]) -> tuple[list[Row], list[Problem]]:
+def _present(root: Path, rows: Sequence[Row]) -> tuple[list[Row], int]:
+    """Return the rows whose images are here, and how many are not."""
     present = []
-    missing = 0
     for row in rows:
         path = Path(os.path.normpath(root / row["filename"]))
         if not path.is_relative_to(root):
-            raise SourceError(f"{where}: the image path {row['filename']!r} leads out of {root}.")
+            raise SourceError(
+                f"The nuScenes tables name an image outside {root}: {row['filename']!r}.",
+                "Unpack the metadata archive of the data set again.",
+            )
         if path.is_file():
             present.append(row)
-        else:
-            missing += 1
-    notes = [rejection("missing_image", f"{where}: {missing} of {len(rows)} images are not there.")] if missing else []
-    return present, notes
+    return present, len(rows) - len(present)
 
 
 def _chosen(rows: Sequence[Row], config: IngestConfig) -> list[Row]:

@@ -203,6 +203,12 @@ def test_a_file_of_no_known_kind_and_an_empty_folder(tmp_path):
         discover(str(tmp_path / "empty"))
 
 
+def test_a_folder_with_manifests_alone_says_how_to_read_them(tmp_path):
+    add(tmp_path, "v/lists/clips.jsonl")
+    with pytest.raises(SourceError, match=r"name one as a source: lists/clips"):
+        discover(str(tmp_path / "v"))
+
+
 def test_a_relative_source_and_its_absolute_name_give_the_same_clips(egocentric, monkeypatch):
     monkeypatch.chdir(egocentric)
     assert discover(".").clips == discover(str(egocentric)).clips

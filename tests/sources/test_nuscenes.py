@@ -127,10 +127,31 @@ def test_a_short_scene_is_left_out_with_a_reason(tmp_path):
     assert any(note.code == "too_short" and "scene-0000" in note.message for note in found.notes)
 
 
+def test_a_scene_of_two_table_folders_is_read_once(tmp_path):
+    build(tmp_path / "nu", scenes=2, version="v1.0-mini")
+    build(tmp_path / "nu", scenes=3, version="v1.0-trainval")
+    found = discover(str(tmp_path / "nu"))
+    assert [clip.scene for clip in found.clips] == ["scene-0000", "scene-0001", "scene-0002"]
+    assert [clip.carried["tables"] for clip in found.clips] == ["v1.0-mini", "v1.0-mini", "v1.0-trainval"]
+
+
+def test_scenes_without_any_image_are_counted_in_one_note(tmp_path):
+    root = build(tmp_path / "nu", scenes=4, missing={(scene, index) for scene in (1, 3) for index in range(34)})
+    found = discover(str(root))
+    assert [clip.scene for clip in found.clips] == ["scene-0000", "scene-0002"]
+    (problem,) = found.notes
+    assert "no image of 2 scenes and cameras is here, the first is scene-0001/CAM_FRONT" in problem.message
+
+
 def test_an_unknown_camera_names_the_known_ones(tmp_path):
     with pytest.raises(UsageError, match="CAM_SIDE") as caught:
         discover(str(build(tmp_path / "nu")), IngestConfig(camera="CAM_SIDE"))
     assert caught.value.hint == "It has: CAM_BACK, CAM_FRONT."
+
+
+def test_no_camera_at_all_names_the_known_ones(tmp_path):
+    with pytest.raises(UsageError, match="no camera"):
+        discover(str(build(tmp_path / "nu")), IngestConfig(camera=" , "))
 
 
 @pytest.mark.parametrize("damage", ["missing", "torn", "list", "token"])
@@ -156,5 +177,5 @@ def test_an_image_path_that_leads_out_is_refused(tmp_path):
     root = build(tmp_path / "nu", scenes=1)
     table = root / "v1.0-mini" / "sample_data.json"
     table.write_text(table.read_text().replace("samples/CAM_FRONT", "samples/../../outside"))
-    with pytest.raises(SourceError, match="leads out of"):
+    with pytest.raises(SourceError, match="an image outside"):
         discover(str(root))
