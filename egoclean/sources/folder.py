@@ -74,9 +74,7 @@ def folder_clips(root: Path, config: IngestConfig) -> Discovery:
     if walk.hidden:
         notes.append(note("hidden_files", f"{root}: {walk.hidden} hidden files or folders were skipped."))
     if walk.manifests and not parts:
-        message = (
-            f"It holds {len(walk.manifests)} .jsonl files, the first is {walk.manifests[0]}; name one as a source."
-        )
+        message = f"It holds {len(walk.manifests)} .jsonl files; name one as a source: {walk.manifests[0]}."
         notes.append(note("manifest", message))
     ordered = [part for _, part in sorted(parts, key=lambda item: item[0])]
     return merged([*ordered, Discovery((), tuple(notes))])
