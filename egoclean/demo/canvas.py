@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -24,7 +25,7 @@ _SHIFT = 4
 _FAR_PX = 6000.0
 _NEAR_M = 0.03
 _BEYOND_SLOPE = 0.6
-_NO_MAP = np.zeros(0, np.float32)
+_NO_MAP: Any = None
 
 
 def single_threaded() -> None:
@@ -70,7 +71,7 @@ class Lens:
         u, v = (pixels[:, 0] - camera.cx) / camera.fx, (pixels[:, 1] - camera.cy) / camera.fy
         if camera.model is not CameraModel.FISHEYE:
             rays = np.stack([u, v, np.ones_like(u)], axis=-1)
-            return rays / np.linalg.norm(rays, axis=-1, keepdims=True)
+            return np.asarray(rays / np.linalg.norm(rays, axis=-1, keepdims=True))
         theta_d = np.hypot(u, v)
         inside = np.minimum(theta_d, self._limit_d * (1 - 1e-9))
         theta = undistorted_angle(inside, camera.coefficients) + (theta_d - inside) / _BEYOND_SLOPE
@@ -264,7 +265,7 @@ def darken(picture: Picture, points: Array, strength: float, blur_px: float) -> 
 
 
 def apply_light(picture: Picture, lens: Lens, light: NDArray[np.float32]) -> Picture:
-    """Return ``picture``, changed in place, times ``light``, a coarse grid (rows, columns, 3) of factors from 0 to 1.99."""
+    """Return ``picture``, changed in place, times ``light``, a coarse grid (rows, columns, 3), 0 to 1.99."""
     coarse = np.clip(light * 128.0, 0, 255).astype(np.uint8)
     rows, columns = lens.rows * lens.step, lens.columns * lens.step
     buffer = lens.scratch("light", rows, columns)

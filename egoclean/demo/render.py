@@ -61,7 +61,7 @@ class FactoryRenderer:
         rng = rng_for(clip.seed, "light")
         self._drift_hz = rng.uniform(0.02, 0.13, 5)
         self._drift_phase = rng.uniform(0, 2 * math.pi, 5)
-        self._flicker = rng.uniform(0.35, 1.15, 4096)
+        self._flicker = rng.uniform(0.74, 1.12, 4096)
         bench = self._style
         corners = [
             (-bench.bench_half_width_m, 0.0, scenery.BENCH_NEAR_M),
@@ -227,11 +227,13 @@ class FactoryRenderer:
         for event in self.clip.timeline.events:
             if event.kind == "light_change" and event.start_s < moment_s < event.stop_s:
                 share = smooth(min(moment_s - event.start_s, event.stop_s - moment_s) / 0.35)
-                beat = self._flicker[int(moment_s * 9.0) % len(self._flicker)]
-                cast = np.array([1.42, 0.98, 0.55]) if event.variant else np.array([0.62, 0.94, 1.45])
+                place = moment_s * 5.0
+                first, second = (self._flicker[int(place + k) % len(self._flicker)] for k in (0, 1))
+                beat = first + (second - first) * smooth(place % 1.0)
+                cast = np.array([1.30, 0.98, 0.66]) if event.variant else np.array([0.72, 0.96, 1.30])
                 colour = colour * (1 + share * (cast - 1))
-                tilt += share * 0.62 * event.side
-                gain *= 1 + share * (0.95 * beat + 0.22 - 1)
+                tilt += share * 0.45 * event.side
+                gain *= 1 + share * (beat - 1)
         return _Light(gain, colour, tilt)
 
 
