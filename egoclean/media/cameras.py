@@ -96,9 +96,14 @@ def intrinsics_document(plan: CameraPlan) -> dict[str, Any] | None:
 
 
 def report_document(plan: CameraPlan, header: VideoHeader, frame_count: int) -> dict[str, Any]:
-    """Return the contents of NAME.rectification.json: the report, the outputs' sizes and the source's facts."""
+    """Return the contents of NAME.rectification.json: the report, the outputs' sizes and the source's facts.
+
+    ``view_start_s`` is where the first frame stands on a player's clock: the outputs keep the source's pts, and
+    browsers count from zero.
+    """
     document: dict[str, Any] = to_plain(dataclasses.asdict(plan.report))
     document["view_width"], document["view_height"] = plan.view_size
+    document["view_start_s"] = float(max(0, header.start_pts) * header.time_base)
     document["frame_count"] = frame_count
     document["source"] = to_plain(header)
     return document

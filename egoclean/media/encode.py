@@ -86,7 +86,10 @@ class VideoWriter:
         context.color_trc = frame.color_trc
 
     def write(self, frame: Any, pts: int) -> None:
-        """Encode one yuv420p frame of the writer's size at ``pts``, later than the one before."""
+        """Encode one yuv420p frame of the writer's size at ``pts``, later than the one before.
+
+        The encoder keeps nothing of ``frame``: its memory may be written again.
+        """
         frame.pts = pts * self._time_base.numerator
         frame.time_base = self._file_base
         due = self._last_key_pts is None or (pts - self._last_key_pts) * self._time_base >= self._keyframe_s

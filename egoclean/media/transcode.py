@@ -157,14 +157,14 @@ class _Job:
         found: list[int] = []
         with contextlib.ExitStack() as stack:
             writers = [stack.enter_context(self._writer(number, index)) for number in range(len(self.outputs))]
+            canvases = [empty_frame(output.width, output.height) for output in self.outputs]
             for frame in decode_frames(self.location, *self.bounds[index]):
-                if index > self.last_wanted or self.last_wanted < 0:
+                if index > self.last_wanted:
                     raise concurrent.futures.CancelledError
                 planes = turned(frame_planes(frame), self.rotation_deg)
-                for output, writer in zip(self.outputs, writers, strict=True):
+                for output, writer, (made, into) in zip(self.outputs, writers, canvases, strict=True):
                     if not found:
                         writer.copy_colours(frame)
-                    made, into = empty_frame(output.width, output.height)
                     output.maker(planes, into)
                     writer.write(made, frame.pts + self.shift)
                 if frame.pts in self.keep_pts:

@@ -62,6 +62,7 @@ def test_every_shape_of_video_keeps_its_frames_and_times(tmp_path, shape):
     np.testing.assert_array_equal(result.pts, expected)
     assert seconds(view) == seconds(location)
     assert numbers(result.view_path) == list(range(len(expected)))
+    assert result.report["view_start_s"] == (5.0 if shape == "offset" else 0.0)
     assert result.report["rectified"] is False
     assert "no calibration" in result.report["reason"]
     assert result.intrinsics is None
