@@ -19,7 +19,7 @@ Points = NDArray[np.int64]
 
 NO_WORK = -1
 
-SPREADS, LEAST_DROP, MOST_DROP = 5.0, 0.2, 0.35
+SPREADS, LEAST_DROP, MOST_DROP = 5.0, 0.2, 0.3
 """A match is below usual when it drops by this many spreads, and by at least and at most these shares."""
 
 _MOST_BLOCKS = 64

@@ -14,7 +14,7 @@ from scipy.ndimage import median_filter
 from egoclean.core.similarity import Float32, Float64
 from egoclean.core.stream import Stream
 
-MATCH_S = 0.8
+MATCH_S = 1.4
 """Seconds around two moments that must be alike for the moments to match."""
 
 GLANCE_S = 3.0

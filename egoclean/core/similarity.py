@@ -24,7 +24,7 @@ LARGEST_MATRIX_ROWS = 4096
 """Most rows for which a full similarity matrix is made (64 MiB in float32)."""
 
 _FFT_COLUMNS = 16
-_BLOCK_ELEMENTS = 2**21
+_BLOCK_ELEMENTS = 2**20
 
 
 def unit_rows(rows: ArrayLike, name: str = "embeddings", first_row: int = 0) -> Float32:
@@ -45,13 +45,15 @@ def unit_rows(rows: ArrayLike, name: str = "embeddings", first_row: int = 0) -> 
     units = np.empty(values.shape, dtype=np.float32)
     flat, flat_units = values.reshape(len(values), -1), units.reshape(len(values), -1)
     rows_at_once = max(1, _BLOCK_ELEMENTS // flat.shape[1])
+    working = np.float32 if values.dtype.kind == "f" and values.dtype.itemsize <= 4 else np.float64
     for start in range(0, len(flat), rows_at_once):
-        part = flat[start : start + rows_at_once].astype(np.float64)
-        largest = np.max(np.abs(part), axis=1, keepdims=True)
+        part = flat[start : start + rows_at_once].astype(working)
+        largest = np.maximum(part.max(axis=1, keepdims=True), -part.min(axis=1, keepdims=True))
         _refuse_rows(~np.isfinite(largest[:, 0]), first_row + start, name, "holds NaN or infinity")
         _refuse_rows(largest[:, 0] == 0, first_row + start, name, "is all zero and has no direction")
         part /= largest
-        flat_units[start : start + rows_at_once] = part / np.linalg.norm(part, axis=1, keepdims=True)
+        part /= np.sqrt(np.einsum("ij,ij->i", part, part))[:, None]
+        flat_units[start : start + rows_at_once] = part
     return units
 
 
