@@ -61,7 +61,8 @@ def build_demo(out_dir: Path, size: Size = "full", seed: int = 0, progress: Prog
     if found is not None and _same_and_whole(found, world, out_dir):
         return _summary(world, out_dir, found, reused=True)
     out_dir.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{out_dir.name}.building-", dir=out_dir.parent))
+    _sweep(out_dir)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{out_dir.name}.building-{os.getpid()}-", dir=out_dir.parent))
     try:
         _render(world, scratch, progress)
         _write_json(scratch / "truth.json", truth_of(world))
@@ -72,6 +73,14 @@ def build_demo(out_dir: Path, size: Size = "full", seed: int = 0, progress: Prog
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     return _summary(world, out_dir, found, reused=False)
+
+
+def _sweep(out_dir: Path) -> None:
+    """Remove what builds of this folder left behind when they were killed."""
+    for left in out_dir.parent.glob(f".{out_dir.name}.building-*-*"):
+        owner = left.name.split(".building-")[1].split("-")[0]
+        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _found_demo(out_dir: Path) -> dict[str, Any] | None:
