@@ -125,16 +125,19 @@ def discover_clips(sources: Sequence[str], settings: Settings) -> tuple[list[Sou
 
 
 def plan(project: Project, settings: Settings, sources: Sequence[str]) -> list[PlannedStep]:
-    """Return every clip and verb with the key of its result and whether it is in the cache; nothing is made."""
+    """Return every clip and verb with the key of its result and whether it is in the cache; nothing is made.
+
+    Verbs that a rejected clip does not reach are left out.
+    """
     clips, _ = discover_clips(sources, settings)
     cache = Cache(project.cache_root())
     steps = []
     for clip in (ingest.fingerprinted(source, cache.root, settings.ingest) for source in clips):
-        keys: dict[str, str] = {}
-        for verb, module in CLIP_VERBS.items():
-            key = module.key(clip, keys, getattr(settings, verb))
-            keys[verb] = key.key
-            steps.append(PlannedStep(clip.clip_id, verb, key, cache.get(key) is not None))
+        for verb, key in _clip_keys(clip, settings).items():
+            entry = cache.get(key)
+            steps.append(PlannedStep(clip.clip_id, verb, key, entry is not None))
+            if entry is not None and entry.rejection is not None:
+                break
     return steps
 
 
@@ -157,6 +160,7 @@ def run(
     ------
     EgocleanError : nothing could be started, or the disk is full; what is finished is kept.
     """
+    select.check_options(settings.select)
     state = _Run(project, settings, reporter or SilentReporter(), Library(project))
     state.library.cache.sweep()
     source_clips, notes = discover_clips(sources, settings)
@@ -166,6 +170,7 @@ def run(
         state.reporter.note(note.message)
     clips = _fingerprint(state, source_clips, workers)
     state.library.catalog.replace_clips([clip_row(clip) for clip in clips], [note.message for note in notes])
+    _forget_outdated(state, clips)
     for verbs, resource in _STAGES:
         clips = _stage(state, clips, verbs, _worker_count(resource, workers))
         if "rectify" in verbs and not settings.ingest.keep_raw:
@@ -179,18 +184,21 @@ def run(
     write_windows_table(state.library, clips)
     refused = sum(note.severity is Severity.REJECTION for note in notes)
     summary = RunSummary(clips=len(clips), refused_inputs=refused, reasons=tuple(state.reasons), **state.counts)  # type: ignore[arg-type]
-    return _choose(state, summary) if until in ("select", "export") else summary
+    return _choose(state, summary, until) if until in ("select", "export") else summary
 
 
-def _choose(state: _Run, summary: RunSummary) -> RunSummary:
+def _choose(state: _Run, summary: RunSummary, until: str) -> RunSummary:
     windows = state.library.windows()
     state.reporter.stage("select", 0, len(windows), "windows")
     view = select.select_and_save(state.library, state.settings.select)
     state.reporter.stage("select", len(windows), len(windows), "windows")
+    summary = replace(summary, chosen=len(view.chosen))
+    if until == "select":
+        return summary
     manifest = state.project.exports / f"manifest.{state.settings.export.format}"
     export_selection(state.library, view, manifest, state.settings.export.format)
     state.reporter.stage("export", len(view.chosen), max(1, len(view.chosen)), "rows")
-    return replace(summary, chosen=len(view.chosen), manifest=manifest)
+    return replace(summary, manifest=manifest)
 
 
 def _fingerprint(state: _Run, sources: Sequence[SourceClip], workers: int | None) -> list[Clip]:
@@ -235,6 +243,22 @@ def _timeout_s(state: _Run, job: Job) -> float | None:
     if job.key.verb in ("score", "embed"):
         return None
     return 600.0 + state.frames.get(job.clip.clip_id, 0)
+
+
+def _clip_keys(clip: Clip, settings: Settings) -> dict[str, EntryKey]:
+    """Return the key of every verb's result for a clip under ``settings``; none for a clip that is rejected."""
+    keys: dict[str, EntryKey] = {}
+    for verb, module in CLIP_VERBS.items() if not clip.rejected else ():
+        keys[verb] = module.key(clip, {done: key.key for done, key in keys.items()}, getattr(settings, verb))
+    return keys
+
+
+def _forget_outdated(state: _Run, clips: Iterable[Clip]) -> None:
+    """Forget steps of other bytes or other settings, so that no result of theirs reaches a table or a manifest."""
+    keep = [(clip_id, "ingest", "") for clip_id in state.stopped]
+    for clip in clips:
+        keep += [(clip.clip_id, verb, key.key) for verb, key in _clip_keys(clip, state.settings).items()]
+    state.library.catalog.keep_steps(keep)
 
 
 def _jobs(state: _Run, clips: Iterable[Clip], verbs: tuple[str, ...]) -> list[Job]:

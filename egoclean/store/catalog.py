@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -91,6 +91,15 @@ class Catalog:
             connection.executemany(
                 "INSERT OR REPLACE INTO steps VALUES (?, ?, ?, ?, ?, ?)",
                 [(s.clip_id, s.verb, s.key, str(s.status), s.reason, _dump(s.details)) for s in steps],
+            )
+
+    def keep_steps(self, keys: Iterable[tuple[str, str, str]]) -> None:
+        """Forget every step of a clip but those whose ``(clip_id, verb, key)`` is among ``keys``."""
+        with self._connect() as connection:
+            connection.execute("CREATE TEMP TABLE kept (clip_id TEXT, verb TEXT, key TEXT)")
+            connection.executemany("INSERT INTO kept VALUES (?, ?, ?)", list(keys))
+            connection.execute(
+                "DELETE FROM steps WHERE clip_id != '' AND (clip_id, verb, key) NOT IN (SELECT * FROM kept)"
             )
 
     def set_fact(self, name: str, value: Any) -> None:

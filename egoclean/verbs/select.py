@@ -11,10 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from egoclean.config import SelectConfig
+from egoclean.core.budget import parse_budget
 from egoclean.core.calibrate import calibrate
 from egoclean.core.select import select
 from egoclean.core.selection import Selection
 from egoclean.core.selection_input import SelectionInput
+from egoclean.core.signals import parse_thresholds, signal_names
 from egoclean.library import SELECTION_FILE, Library, SelectionView
 from egoclean.records import to_plain
 from egoclean.store.atomic import write_json
@@ -27,6 +29,18 @@ SIGNALS = ("score", "skill", "surprise", "change", "anomaly")
 """Columns of the table of windows that may weigh a choice and go into the manifest."""
 
 _GROUPS = {"clip": "clip_id", "camera": "camera", "worker": "worker", "scene": "scene", "factory": "factory"}
+
+
+def check_options(config: SelectConfig) -> None:
+    """Refuse options that no footage could meet, before hours are spent on it.
+
+    Raises
+    ------
+    UsageError : a budget, an expression over signals or a threshold that cannot be read.
+    """
+    parse_budget(config.budget)
+    parse_thresholds(config.thresholds)
+    signal_names(config.signal)
 
 
 def select_and_save(library: Library, config: SelectConfig) -> SelectionView:
