@@ -23,6 +23,8 @@ Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 _BLOCK_ROWS = 512
+_MOST_LOWERED = 30_000
+_NONE: Floats = np.zeros(0)
 
 WEIGHT_GRID = 64.0
 """Weights are multiples of 1/64: times a similarity they fit a float32, and their sums a float64, without rounding."""
@@ -30,19 +32,25 @@ WEIGHT_GRID = 64.0
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The rows that each row stands for: of row ``j``, ``rows[starts[j]:starts[j + 1]]`` by ``similarities[...]``.
+    """Who stands for whom, looked up both ways; a row always stands for itself with similarity 1.
 
-    A row always stands for itself with similarity 1.
+    Parameters
+    ----------
+    starts, rows, similarities : row ``j`` stands for ``rows[starts[j]:starts[j + 1]]`` by ``similarities[...]``.
+    by : shape (n, k + 1), the rows that stand for each row, itself first; itself again where it has fewer than k.
+    by_similarity : shape (n, k + 1), how well; 0 where ``by`` repeats the row.
     """
 
     starts: Rows
     rows: NDArray[np.int32]
     similarities: NDArray[np.float32]
+    by: NDArray[np.int32]
+    by_similarity: NDArray[np.float32]
 
     @property
     def row_count(self) -> int:
         """Rows of the data."""
-        return len(self.starts) - 1
+        return len(self.by)
 
 
 def reach_of(parts: list[tuple[Rows, NeighbourGraph]], row_count: int) -> Reach:
@@ -53,18 +61,27 @@ def reach_of(parts: list[tuple[Rows, NeighbourGraph]], row_count: int) -> Reach:
     parts : for each embedding space, the rows of the data that its graph is over, in the graph's order, and the graph.
     row_count : rows of the data; a row in no part stands for itself alone.
     """
-    sources, targets, values = [np.arange(row_count, dtype=np.int32)], [np.arange(row_count, dtype=np.int32)], []
-    values.append(np.ones(row_count, dtype=np.float32))
+    width = max((graph.width for _, graph in parts), default=0)
+    by = np.repeat(np.arange(row_count, dtype=np.int32)[:, None], width + 1, axis=1)
+    by_similarity = np.zeros(by.shape, dtype=np.float32)
+    by_similarity[:, 0] = 1.0
     for rows, graph in parts:
-        of_row = rows.astype(np.int32)
-        kept = graph.similarities > 0
-        sources.append(np.repeat(of_row, kept.sum(axis=1)))
-        targets.append(of_row[graph.neighbours[kept]])
-        values.append(graph.similarities[kept])
-    edges = (np.concatenate(values), (np.concatenate(targets), np.concatenate(sources)))
-    matrix = csr_array(edges, shape=(row_count, row_count))
-    matrix.sort_indices()
-    return Reach(matrix.indptr.astype(np.int64), matrix.indices.astype(np.int32), matrix.data)
+        missing = graph.neighbours < 0
+        others = rows.astype(np.int32)[graph.neighbours]
+        by[rows, 1 : graph.width + 1] = np.where(missing, rows[:, None], others)
+        by_similarity[rows, 1 : graph.width + 1] = np.where(missing, 0.0, graph.similarities)
+    starts = np.arange(0, by.size + 1, width + 1)
+    matrix = csr_array((by_similarity.ravel(), by.ravel(), starts), shape=(row_count, row_count))
+    columns = matrix.tocsc()
+    kept = columns.data > 0
+    kept_before = np.concatenate([[0], np.cumsum(kept)])
+    return Reach(
+        kept_before[columns.indptr].astype(np.int64),
+        columns.indices[kept].astype(np.int32),
+        columns.data[kept],
+        by,
+        by_similarity,
+    )
 
 
 def on_weight_grid(weights: Floats) -> Floats:
@@ -86,29 +103,53 @@ class Gains(Protocol):
 
 
 class GraphGains:
-    """Gains over a kNN graph, exact: sums of grid values do not round."""
+    """Gains over a kNN graph, exact: sums of grid values do not round.
+
+    Taking a row lowers the gains of the rows around it. Where those are few they are lowered at once; where they are
+    many, gains from before are only bounds, and a row's gain is summed up again when it is asked for.
+    """
 
     def __init__(self, reach: Reach, weights: Floats) -> None:
+        self._reach = reach
         self._starts = reach.starts.tolist()
         self._rows = reach.rows
-        self._worth = reach.similarities * weights.astype(np.float32)[reach.rows]
+        self._weights = weights.astype(np.float32)
+        self._worth = reach.similarities * self._weights[reach.rows]
         self._covered = np.zeros(reach.row_count, dtype=np.float32)
+        self._gains = np.add.reduceat(self._worth, self._starts[:-1], dtype=np.float64) if self._starts[1:] else _NONE
+        self._taken = self._bounds_since = 0
+        self._known_at = [0] * reach.row_count
 
     def first(self) -> Floats:
         """Return every row's gain while nothing is taken."""
-        return np.add.reduceat(self._worth, self._starts[:-1], dtype=np.float64)
+        return self._gains.copy()
 
     def of(self, row: int) -> float:
         """Return a row's gain now."""
-        start, stop = self._starts[row], self._starts[row + 1]
-        added = self._worth[start:stop] - self._covered[self._rows[start:stop]]
-        return float(np.maximum(added, 0.0, out=added).sum(dtype=np.float64))
+        if self._known_at[row] < self._bounds_since:
+            start, stop = self._starts[row], self._starts[row + 1]
+            added = self._worth[start:stop] - self._covered[self._rows[start:stop]]
+            self._gains[row] = np.add.reduce(np.maximum(added, 0.0, out=added), dtype=np.float64)
+            self._known_at[row] = self._taken
+        return float(self._gains[row])
 
     def take(self, row: int) -> None:
         """Add a row to the set."""
         start, stop = self._starts[row], self._starts[row + 1]
-        reached = self._rows[start:stop]
-        self._covered[reached] = np.maximum(self._covered[reached], self._worth[start:stop])
+        reached, worth = self._rows[start:stop], self._worth[start:stop]
+        before = self._covered[reached]
+        better = np.flatnonzero(worth > before)
+        reached, worth, before = reached[better], worth[better], before[better]
+        self._covered[reached] = worth
+        self._taken += 1
+        if len(reached) * self._reach.by.shape[1] > _MOST_LOWERED:
+            self._bounds_since = self._taken
+            return
+        low = before[:, None]
+        others = self._reach.by_similarity[reached] * self._weights[reached][:, None]
+        lost = np.minimum(np.maximum(others, low, out=others), worth[:, None], out=others)
+        lost -= low
+        np.subtract.at(self._gains, self._reach.by[reached].ravel(), lost.ravel().astype(np.float64))
 
 
 class DenseGains:
@@ -123,6 +164,8 @@ class DenseGains:
         self._spaces = spaces
         self._weights = weights
         self._covered = np.zeros(len(weights))
+        self._gains = np.zeros(len(weights))
+        self._taken, self._known_at = 0, [-1] * len(weights)
         self._place = np.full((len(weights), 2), -1, dtype=np.int64)
         for number, (rows, _, _) in enumerate(spaces):
             self._place[rows] = np.stack([np.full(len(rows), number), np.arange(len(rows))], axis=1)
@@ -140,13 +183,17 @@ class DenseGains:
 
     def of(self, row: int) -> float:
         """Return a row's gain now."""
-        rows, near = self._column(row)
-        return float((np.maximum(near - self._covered[rows], 0.0) * self._weights[rows]).sum())
+        if self._known_at[row] < self._taken:
+            rows, near = self._column(row)
+            self._gains[row] = (np.maximum(near - self._covered[rows], 0.0) * self._weights[rows]).sum()
+            self._known_at[row] = self._taken
+        return float(self._gains[row])
 
     def take(self, row: int) -> None:
         """Add a row to the set."""
         rows, near = self._column(row)
         self._covered[rows] = np.maximum(self._covered[rows], near)
+        self._taken += 1
 
     def _column(self, row: int) -> tuple[Rows, Floats]:
         number, place = self._place[row]
@@ -173,8 +220,6 @@ class LazyGreedy:
     def __init__(self, gains: Gains, part_of: Rows, closed: NDArray[np.bool_]) -> None:
         self._gains = gains
         self._closed = closed
-        self._taken = 0
-        self._fresh = [0] * len(part_of)
         first = gains.first()
         self._heaps: list[list[tuple[float, int]]] = []
         for part in range(int(part_of.max(initial=-1)) + 1):
@@ -184,21 +229,20 @@ class LazyGreedy:
 
     def best(self, parts: list[int]) -> tuple[int, float] | None:
         """Return the row of greatest gain in ``parts`` and that gain, or None when they hold no open row."""
-        while True:
-            heads = [(self._heaps[part][0], part) for part in parts if self._heaps[part]]
-            if not heads:
-                return None
-            (bound, row), part = min(heads)
-            heap = self._heaps[part]
+        heaps = [heap for part in parts if (heap := self._heaps[part])]
+        while heaps:
+            heap = heaps[0] if len(heaps) == 1 else min(heaps)
+            bound, row = heap[0]
             if self._closed[row]:
                 heapq.heappop(heap)
-            elif self._fresh[row] == self._taken:
-                return row, -bound
+                if not heap:
+                    heaps.remove(heap)
+            elif (gain := self._gains.of(row)) == -bound:
+                return row, gain
             else:
-                self._fresh[row] = self._taken
-                heapq.heapreplace(heap, (-self._gains.of(row), row))
+                heapq.heapreplace(heap, (-gain, row))
+        return None
 
     def take(self, row: int) -> None:
         """Take a row; the caller closes it."""
         self._gains.take(row)
-        self._taken += 1
