@@ -8,10 +8,10 @@ from typing import Any
 
 import click
 
-from egoclean.cli.options import changed_settings, config_options
+from egoclean.cli.options import config_options
 from egoclean.cli.terminal import TerminalReporter
 from egoclean.config import EmbedConfig, IngestConfig, RectifyConfig, ScoreConfig, SelectConfig, StructureConfig
-from egoclean.store.project import Settings
+from egoclean.store.project import Settings, changed_settings
 
 _DATA_ROOT_ONLY = tuple(name for name in IngestConfig.__dataclass_fields__ if name != "data_root")
 _path = click.Path(path_type=Path)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
-from egoclean.config import VERB_CONFIGS, value_type
-from egoclean.errors import UsageError
-from egoclean.store.project import Settings
+from egoclean.config import value_type
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -36,25 +33,6 @@ def config_options(*config_classes: type[Any], without: tuple[str, ...] = ()) ->
     return decorate
 
 
-def changed_settings(settings: Settings, given: Mapping[str, Any], verbs: tuple[str, ...]) -> Settings:
-    """Return ``settings`` changed by the options that were given, or named by the environment, in each of ``verbs``.
-
-    Raises
-    ------
-    UsageError : a value outside its limits, or an environment variable of the wrong type.
-    """
-    for verb in verbs:
-        values: dict[str, Any] = {}
-        for item in dataclasses.fields(VERB_CONFIGS[verb]):
-            value = given.get(item.name)
-            if value is None:
-                value = _from_environment(VERB_CONFIGS[verb], item)
-            if value is not None:
-                values[item.name] = value
-        settings = settings.changed(verb, values)
-    return settings
-
-
 def _option(config_class: type[Any], item: dataclasses.Field[Any]) -> Callable[[Command], Command]:
     kind, _ = value_type(typing.get_type_hints(config_class)[item.name])
     flag = f"--{item.metadata.get('flag') or item.name.replace('_', '-')}"
@@ -65,17 +43,3 @@ def _option(config_class: type[Any], item: dataclasses.Field[Any]) -> Callable[[
         return click.option(f"{flag}/--no-{flag[2:]}", item.name, default=None, help=help_text)
     click_type = click.Choice(choices) if choices else kind
     return click.option(flag, item.name, type=click_type, default=None, help=help_text)
-
-
-def _from_environment(config_class: type[Any], item: dataclasses.Field[Any]) -> Any:
-    name = item.metadata.get("environment")
-    text = os.environ.get(name) if name else None
-    if not text:
-        return None
-    kind, _ = value_type(typing.get_type_hints(config_class)[item.name])
-    try:
-        return kind(text)
-    except ValueError as error:
-        raise UsageError(
-            f"The environment variable {name} must be of type {kind.__name__}, found {text!r}.", "Change or unset it."
-        ) from error

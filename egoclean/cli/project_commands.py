@@ -11,7 +11,7 @@ from typing import Any, cast
 import click
 
 from egoclean import jobs
-from egoclean.cli.options import changed_settings, config_options
+from egoclean.cli.options import config_options
 from egoclean.cli.terminal import TerminalReporter
 from egoclean.config import (
     EmbedConfig,
@@ -23,7 +23,7 @@ from egoclean.config import (
     StructureConfig,
 )
 from egoclean.errors import UsageError
-from egoclean.store.project import Project, open_project
+from egoclean.store.project import Project, changed_settings, open_project
 
 ALL_VERBS = ("ingest", "rectify", "score", "embed", "structure", "select", "export")
 

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from egoclean.cli.options import changed_settings
 from egoclean.config import SelectConfig
 from egoclean.core.select import select
 from egoclean.core.selection_input import SelectionInput
@@ -21,7 +20,7 @@ from egoclean.errors import SourceError, UsageError
 from egoclean.files.arrays import load_array
 from egoclean.library import Library
 from egoclean.store.atomic import write_text
-from egoclean.store.project import open_project
+from egoclean.store.project import changed_settings, open_project
 from egoclean.verbs.select import select_and_save
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import tomllib
+import typing
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +23,7 @@ from egoclean.config import (
     SelectConfig,
     StructureConfig,
     build_config,
+    value_type,
 )
 from egoclean.errors import UsageError
 from egoclean.store.atomic import write_text
@@ -190,3 +192,36 @@ def open_project(root: Path) -> Project:
             "Give a new or an existing project folder with --project.",
         )
     return project
+
+
+def changed_settings(settings: Settings, given: Mapping[str, Any], verbs: tuple[str, ...]) -> Settings:
+    """Return ``settings`` changed by the options that were given, or named by the environment, in each of ``verbs``.
+
+    Raises
+    ------
+    UsageError : a value outside its limits, or an environment variable of the wrong type.
+    """
+    for verb in verbs:
+        values: dict[str, Any] = {}
+        for item in dataclasses.fields(VERB_CONFIGS[verb]):
+            value = given.get(item.name)
+            if value is None:
+                value = _from_environment(VERB_CONFIGS[verb], item)
+            if value is not None:
+                values[item.name] = value
+        settings = settings.changed(verb, values)
+    return settings
+
+
+def _from_environment(config_class: type[Any], item: dataclasses.Field[Any]) -> Any:
+    name = item.metadata.get("environment")
+    text = os.environ.get(name) if name else None
+    if not text:
+        return None
+    kind, _ = value_type(typing.get_type_hints(config_class)[item.name])
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise UsageError(
+            f"The environment variable {name} must be of type {kind.__name__}, found {text!r}.", "Change or unset it."
+        ) from error

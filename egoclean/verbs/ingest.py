@@ -61,12 +61,13 @@ def _known_bytes(source: SourceClip, cache_root: Path | None, config: IngestConf
     if cache_root is None:
         return source, fingerprint_clip(source, None)
     memo = FingerprintMemo(cache_root / MEMO_FILE)
-    known = remembered(source, memo)
+    verified = config is not None and config.verify_source
+    known = remembered(source, memo, verified=verified)
     if known is not None:
         return known
     source = fetched(source, cache_root, config)
     sha256 = fingerprint_clip(source, memo)
-    remember(source, sha256, memo)
+    remember(source, sha256, memo, verified=verified)
     return source, sha256
 
 

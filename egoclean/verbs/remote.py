@@ -28,20 +28,26 @@ def fetched(source: SourceClip, cache_root: Path, config: IngestConfig | None = 
     return fetch_clip(dataclasses.replace(source, location=None), cache_root / RAW_FOLDER, verify_source=verify)
 
 
-def remembered(source: SourceClip, memo: FingerprintMemo) -> tuple[SourceClip, str] | None:
-    """Return a hub clip with its calibration, and its fingerprint, as :func:`remember` kept them; None when unknown."""
+def remembered(source: SourceClip, memo: FingerprintMemo, *, verified: bool) -> tuple[SourceClip, str] | None:
+    """Return a hub clip with its calibration, and its fingerprint, as :func:`remember` kept them; None when unknown.
+
+    ``verified`` takes only what was kept after the whole file had been compared with the hub's digest.
+    """
     if source.remote is None:
         return None
-    sha256, intrinsics = memo.get(_name(source, "sha256")), memo.get(_name(source, "intrinsics"))
+    sha256 = memo.get(_name(source, "verified sha256" if verified else "sha256"))
+    intrinsics = memo.get(_name(source, "intrinsics"))
     if sha256 is None or intrinsics is None or (intrinsics and not Path(intrinsics).is_file()):
         return None
     return dataclasses.replace(source, intrinsics_path=intrinsics or None), sha256
 
 
-def remember(source: SourceClip, sha256: str, memo: FingerprintMemo) -> None:
+def remember(source: SourceClip, sha256: str, memo: FingerprintMemo, *, verified: bool) -> None:
     """Keep the fingerprint of a hub clip, so that a later run need not fetch it to know its results."""
     if source.remote is not None:
         memo.put(_name(source, "sha256"), sha256)
+        if verified:
+            memo.put(_name(source, "verified sha256"), sha256)
         memo.put(_name(source, "intrinsics"), source.intrinsics_path or "")
 
 
