@@ -79,8 +79,18 @@ def _sweep(out_dir: Path) -> None:
     """Remove what builds of this folder left behind when they were killed."""
     for left in out_dir.parent.glob(f".{out_dir.name}.building-*-*"):
         owner = left.name.split(".building-")[1].split("-")[0]
-        if owner.isdigit() and not Path(f"/proc/{owner}").exists():
+        if owner.isdigit() and not _alive(int(owner)):
             shutil.rmtree(left, ignore_errors=True)
+
+
+def _alive(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _found_demo(out_dir: Path) -> dict[str, Any] | None:
