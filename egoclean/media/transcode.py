@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
-import tempfile
+import shutil
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ from egoclean.media.encode import EncodeOptions, VideoWriter, join_videos
 from egoclean.media.opening import open_video
 from egoclean.media.planes import ByteArray, Planes, empty_frame, frame_planes, turned
 from egoclean.records import MediaLocation, VideoHeader
+from egoclean.store.atomic import temporary_name
 
 Progress = Callable[[int, int], None]
 
@@ -82,8 +83,8 @@ def transcode(
     MediaError : as :func:`egoclean.media.decode.decode_frames`, for the earliest segment that fails.
     """
     cuts = segment_starts(location, header)
-    with _one_opencv_thread(), tempfile.TemporaryDirectory(dir=outputs[0].path.parent, prefix=".segments.") as folder:
-        job = _Job(location, header, rotation_deg, tuple(outputs), cuts, Path(folder), keep_pts)
+    with _one_opencv_thread(), _segment_folder(outputs[0].path.parent) as folder:
+        job = _Job(location, header, rotation_deg, tuple(outputs), cuts, folder, keep_pts)
         with concurrent.futures.ThreadPoolExecutor(max(1, workers)) as pool:
             futures = [pool.submit(job.write_segment, index) for index in range(len(cuts) + 1)]
             try:
@@ -191,6 +192,17 @@ def _watch(futures: list[concurrent.futures.Future[Any]], job: _Job, progress: P
         _, pending = concurrent.futures.wait(pending, timeout=_REPORT_EVERY_S)
         if progress is not None:
             progress(sum(job.frames_done), job.header.packet_count)
+
+
+@contextlib.contextmanager
+def _segment_folder(parent: Path) -> Iterator[Path]:
+    """Yield a new folder for segments, named so that it is known as abandoned when its writer was killed."""
+    folder = temporary_name(parent / "segments")
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
 
 
 @contextlib.contextmanager
