@@ -3,14 +3,13 @@
 import logging
 import os
 import shutil
-import subprocess
-import sys
 from fractions import Fraction
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
 from hypothesis import HealthCheck, settings
+from processes import NO_HUB, PERSONAL, run_egoclean
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -18,31 +17,6 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 settings.register_profile("egoclean", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("egoclean")
-
-REPOSITORY = Path(__file__).resolve().parent.parent
-PERSONAL = ("EGOCLEAN_CACHE", "EGOCLEAN_PROJECT", "EGOCLEAN_PORT", "SEED", "SCORES_OUT", "HF_TOKEN", "HF_KEY")
-"""Variables of the person who runs the tests that would change what egoclean does."""
-
-NO_HUB = "http://127.0.0.1:9"
-"""A port nobody listens on: what reaches for the hub fails at once; tests of the hub put their own server there."""
-
-
-def clean_environment(**changes):
-    """Return an environment for a child process: the tests' own, without what is personal, and with ``changes``."""
-    kept = {name: value for name, value in os.environ.items() if name not in PERSONAL}
-    return {**kept, "HF_ENDPOINT": NO_HUB, "PYTHONPATH": str(REPOSITORY), **changes}
-
-
-def run_egoclean(*arguments, cwd=None, check=None, timeout_s=280, **environment):
-    """Run ``python -m egoclean`` as a user would and return the finished process; ``check`` is the status expected."""
-    command = [sys.executable, "-m", "egoclean", *(str(argument) for argument in arguments)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, cwd=cwd, env=clean_environment(**environment), timeout=timeout_s
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    if check is not None:
-        assert done.returncode == check, f"status {done.returncode}\n{done.stdout}\n{done.stderr}"
-    return done
 
 
 @pytest.fixture(autouse=True)

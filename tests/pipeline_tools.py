@@ -2,16 +2,22 @@
 
 import io
 import json
+import signal
+import sys
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from egoclean import pipeline
 from egoclean.charts import plots
+from egoclean.cli.main import main
 from egoclean.core.masks import TokenGrid
 from egoclean.engines.local import TaskResult
 from egoclean.errors import EgocleanError, MediaError
+from egoclean.files import embed as files_embed
+from egoclean.files import score as files_score
 from egoclean.models.cards import ModelCard
 from egoclean.records import Problem, Severity
 from egoclean.store.project import Project, Settings
@@ -41,6 +47,18 @@ class Scorer:
             skill=-spread,
             pixel_mse=spread**2,
             finite=np.ones(len(frames), dtype=bool),
+        )
+
+    def reconstruct(self, frames, mask, frame=None):
+        picture = frames[frame or 0]
+        return SimpleNamespace(
+            truth=picture,
+            masked_input=picture // 2,
+            prediction=255 - picture,
+            prediction_unaided=picture,
+            error_map=picture,
+            mse=0.5,
+            frame=frame or 0,
         )
 
 
@@ -93,8 +111,10 @@ class Recorded:
 def work_here(monkeypatch):
     """Make the pipeline run in this process, with models that need no torch and without drawing figures."""
     monkeypatch.setattr(pipeline, "run_tasks", tasks_here)
-    monkeypatch.setattr(score, "shared_scorer", lambda models, device: Scorer())
-    monkeypatch.setattr(embed, "shared_embedder", lambda models, device: Embedder())
+    for module in (score, files_score):
+        monkeypatch.setattr(module, "shared_scorer", lambda models, device: Scorer())
+    for module in (embed, files_embed):
+        monkeypatch.setattr(module, "shared_embedder", lambda models, device: Embedder())
     monkeypatch.setattr(plots, "write_diagnostics", lambda *arguments, **options: arguments[3].write_bytes(b"drawn"))
 
 
@@ -135,3 +155,19 @@ def write_frames(folder, scene="scene-1", camera="CAM_FRONT", records=3, size=(9
 def write_lines(path, lines):
     path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     return path
+
+
+def call(monkeypatch, capsys, arguments, status):
+    """Run the command line in this process as ``python -m egoclean`` does; return what it wrote on both streams."""
+    monkeypatch.setattr(sys, "argv", ["egoclean", *(str(argument) for argument in arguments)])
+    before = signal.getsignal(signal.SIGTERM)
+    capsys.readouterr()
+    try:
+        with pytest.raises(SystemExit) as ended:
+            main()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    out, err = capsys.readouterr()
+    assert ended.value.code == status, f"status {ended.value.code}\n{out}\n{err}"
+    assert "Traceback" not in err
+    return SimpleNamespace(out=out, err=err)

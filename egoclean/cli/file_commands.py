@@ -65,7 +65,7 @@ def score_command(
 @click.command("distribution")
 @click.argument("scores", type=_path)
 @click.option("--out", type=_path, required=True, help="Histogram to write, PNG; statistics go beside it.")
-@click.option("--bins", type=click.IntRange(1, 1000), default=40, show_default=True)
+@click.option("--bins", type=click.IntRange(1, 1000), default=40, show_default=True, help="Bars of the histogram.")
 def distribution_command(scores: Path, out: Path, bins: int) -> None:
     """Draw the histogram of scores.jsonl and write its statistics as JSON."""
     from egoclean.files.score import write_distribution

@@ -39,7 +39,7 @@ project_option = click.option(
 
 @click.command("demo")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write the demo footage into.")
-@click.option("--size", type=click.Choice(("full", "tiny")), default="full", show_default=True)
+@click.option("--size", type=click.Choice(("full", "tiny")), default="full", show_default=True, help="How much of it.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the world.")
 def demo_command(out: Path, size: str, seed: int) -> None:
     """Make synthetic footage with known truth, in the layouts of real footage."""
@@ -146,7 +146,7 @@ def export_command(project_folder: Path, out: Path, **given: Any) -> None:
 
 @click.command("app")
 @project_option
-@click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True)
+@click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True, help="Port to listen on.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--i-understand-there-is-no-login", "no_login", is_flag=True, help="Needed for any other --host.")
 @click.option("--open/--no-open", "open_browser", default=False, help="Open a browser window.")

@@ -1,4 +1,4 @@
-from conftest import run_egoclean
+from processes import run_egoclean
 
 
 def test_the_demo_runs_to_a_manifest(demo_project):

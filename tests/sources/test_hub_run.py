@@ -7,7 +7,7 @@ import json
 import tarfile
 
 import pytest
-from conftest import run_egoclean
+from processes import run_egoclean
 from hub_server import TOKEN, Hub
 
 REPOSITORY = "builddotai/Egocentric-10K"

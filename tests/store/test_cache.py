@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import clean_environment
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from processes import clean_environment
 
 from egoclean.config import RectifyConfig
 from egoclean.errors import CacheError

@@ -2,7 +2,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import clean_environment
+from processes import clean_environment
 
 from egoclean.errors import CacheError
 from egoclean.store.catalog import Catalog, ClipRow, StepRow, StepStatus

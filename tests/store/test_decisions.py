@@ -3,10 +3,10 @@ import subprocess
 import sys
 
 import pytest
-from conftest import clean_environment
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
+from processes import clean_environment
 
 from egoclean.errors import UsageError
 from egoclean.store.decisions import Decision, DecisionJournal, Verdict
