@@ -43,6 +43,9 @@ _STAGES: Sequence[tuple[tuple[str, ...], str]] = (
     (("score", "embed"), "model"),
     (("structure",), "cores"),
 )
+DECODER_MEMORY_BYTES = 8 << 30
+"""Address space of a process that opens footage: a file that asks for more costs one clip, not the machine."""
+
 _UNITS = {"ingest": "clips", "rectify": "frames", "score": "windows", "embed": "windows", "structure": "clips"}
 
 
@@ -228,8 +231,13 @@ def _stage(state: _Run, clips: list[Clip], verbs: tuple[str, ...], workers: int)
             pending.setdefault(job.key.key, []).append(job)
         else:
             _finish(state, job, Outcome(job.key, entry.details, entry.rejection, True, 0.0), progress)
-    tasks = [Task(key, (same[0],), _timeout_s(state, same[0])) for key, same in pending.items()]
-    for result in run_tasks(do_job, tasks, workers, on_progress=progress.advance, with_progress=True):
+    share = max(1, workers // max(1, len(pending)))
+    tasks = [Task(key, (replace(same[0], workers=share),), _timeout_s(state, same[0])) for key, same in pending.items()]
+    memory_bytes = None if "score" in verbs else DECODER_MEMORY_BYTES
+    results = run_tasks(
+        do_job, tasks, workers, memory_bytes=memory_bytes, on_progress=progress.advance, with_progress=True
+    )
+    for result in results:
         for job in pending[result.key]:
             if result.value is not None:
                 _finish(state, job, result.value, progress)

@@ -23,7 +23,8 @@ _MAKERS = {verb: f"egoclean.verbs.{verb}" for verb in ("ingest", "rectify", "sco
 class Job:
     """Everything a process needs to make one cache entry.
 
-    ``inputs`` maps a verb to the key of the entry this job reads. ``priority`` orders jobs of one verb.
+    ``inputs`` maps a verb to the key of the entry this job reads. ``workers`` is how many parts of a long clip may be
+    worked on at once; it changes no byte of the result.
     """
 
     cache_root: Path
@@ -31,6 +32,7 @@ class Job:
     clip: Clip
     config: Any
     inputs: Mapping[str, str] = field(default_factory=dict)
+    workers: int = 1
 
     def input_entry(self, cache: Cache, verb: str) -> Entry:
         """Return the entry of an input, which an earlier stage made.

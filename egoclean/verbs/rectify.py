@@ -42,7 +42,9 @@ def _video_view(job: Job, source: SourceClip, folder: Path, progress: ProgressCa
     location = source.location
     if location is None:
         raise ValueError(f"{source.clip_id} has no bytes")
-    result = rectify_video(location, job.clip.source.intrinsics, job.config, folder, "clip", progress)
+    result = rectify_video(
+        location, job.clip.source.intrinsics, job.config, folder, "clip", progress, workers=job.workers
+    )
     result.view_path.rename(folder / "view.mp4")
     if result.full_path is not None:
         result.full_path.rename(folder / "rectified.mp4")
