@@ -104,6 +104,13 @@ class RectifyConfig:
         choices=("ultrafast", "superfast", "veryfast", "faster", "fast", "medium"),
     )
 
+    def __post_init__(self) -> None:
+        if self.hfov_deg is not None and self.balance is not None:
+            raise UsageError(
+                f"hfov ({self.hfov_deg:g} degrees) and balance ({self.balance:g}) both choose the new camera.",
+                "Give one of the two.",
+            )
+
 
 @dataclass(frozen=True)
 class WindowConfig:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from egoclean.config import SelectConfig
 from egoclean.core.select import select
 from egoclean.core.selection_input import SelectionInput
+from egoclean.core.signals import signal_names
 from egoclean.errors import SourceError, UsageError
 from egoclean.files.arrays import load_array
 from egoclean.library import Library
@@ -49,11 +50,13 @@ def select_files(
     signals = {} if scores is None else _signals(scores, len(rows))
     if not signals and config.signal == "score":
         config = dataclasses.replace(config, signal="none")
-    starts = None if times is None else np.asarray(load_array(times), dtype=np.float64)
+    if not signals and signal_names(config.signal):
+        raise UsageError(f"The signal {config.signal!r} needs scores.", "Give a file with --scores, or --signal none.")
+    starts = None if times is None else _starts(times, len(rows))
     data = SelectionInput(
         embeddings=rows,
         signals=signals,
-        ids=None if ids is None else tuple(_lines(ids)),
+        ids=None if ids is None else tuple(text for _, text in _lines(ids)),
         groups=None if groups is None else _groups(groups, len(rows)),
         times_s=starts,
         durations_s=None if starts is None else _durations(starts),
@@ -79,10 +82,10 @@ def select_on_project(folder: Path, given: Mapping[str, Any]) -> str:
 def _signals(path: Path, row_count: int) -> dict[str, NDArray[np.float64]]:
     """Return every numeric field of the lines, joined by ``row`` where a line has one, else by order."""
     signals: dict[str, NDArray[np.float64]] = {}
-    for number, line in enumerate(_lines(path)):
-        where = f"{path}:{number + 1}"
+    for place, (number, line) in enumerate(_lines(path)):
+        where = f"{path}:{number}"
         record = _record(line, where)
-        row = record.get("row", number)
+        row = record.get("row", place)
         if not isinstance(row, int) or not 0 <= row < row_count:
             raise SourceError(f"{where}: row must be from 0 to {row_count - 1}, found {row!r}.", "Mend this line.")
         for name, value in record.items():
@@ -103,7 +106,7 @@ def _record(line: str, where: str) -> Mapping[str, Any]:
 
 def _groups(path: Path, row_count: int) -> NDArray[np.str_]:
     groups = [""] * row_count
-    reader = csv.DictReader(_lines(path))
+    reader = csv.DictReader(text for _, text in _lines(path))
     if not {"row", "group"} <= set(reader.fieldnames or ()):
         raise SourceError(f"{path} must have the columns row,group; found {reader.fieldnames}.", "Add a header line.")
     for number, record in enumerate(reader, 2):
@@ -114,6 +117,16 @@ def _groups(path: Path, row_count: int) -> NDArray[np.str_]:
     return np.array(groups)
 
 
+def _starts(path: Path, row_count: int) -> NDArray[np.float64]:
+    starts = np.asarray(load_array(path), dtype=np.float64)
+    if starts.shape != (row_count,) or not np.isfinite(starts).all():
+        raise SourceError(
+            f"{path} must hold {row_count} finite times, one a row; found shape {starts.shape}.",
+            "Give the start of each row in seconds.",
+        )
+    return starts
+
+
 def _durations(starts: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return each row's seconds: the median step between rows, since times alone do not say where a clip ends."""
     steps = np.diff(starts)
@@ -121,11 +134,13 @@ def _durations(starts: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.full(len(starts), float(np.median(steps)) if len(steps) else 1.0)
 
 
-def _lines(path: Path) -> list[str]:
+def _lines(path: Path) -> list[tuple[int, str]]:
+    """Return the lines that are not blank with their numbers from 1; only a line feed ends one."""
     try:
-        return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SourceError(f"{path} cannot be read: {error}.", "Give a text file.") from error
+    return [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
 
 
 def _write_lines(path: Path, records: Iterable[Mapping[str, Any]]) -> None:

@@ -8,6 +8,10 @@ from egoclean.errors import UsageError
 from egoclean.store.project import Project, Settings, open_project
 
 
+ALONE = "balance"
+"""An option that excludes another."""
+
+
 @pytest.fixture
 def project(tmp_path):
     return Project(tmp_path / "project")
@@ -15,7 +19,9 @@ def project(tmp_path):
 
 def test_every_setting_makes_the_round_trip(project):
     values = {
-        verb: kind(**{item.name: other_value(kind, item) for item in dataclasses.fields(kind)})
+        verb: kind(
+            **{item.name: other_value(kind, item) for item in dataclasses.fields(kind) if item.name != "balance"}
+        )
         for verb, kind in VERB_CONFIGS.items()
     }
     settings = Settings(**values)
