@@ -7,7 +7,6 @@ from egoclean.config import VERB_CONFIGS
 from egoclean.errors import UsageError
 from egoclean.store.project import Project, Settings, open_project
 
-
 ALONE = "balance"
 """An option that excludes another."""
 
