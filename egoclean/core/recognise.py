@@ -106,6 +106,44 @@ def recognise(
     return _without_short_gaps(shown, steady, least_points)
 
 
+def sharpen(rows: Float32, shown: Points, works: list[Points], reach_points: int, apart_points: int) -> Points:
+    """Return ``shown`` with each end of an interruption moved, by at most ``reach_points``, to where it fits best.
+
+    A moment fits the work by its match with the work's blocks, and the interruption by its best match inside the
+    interruption at least ``apart_points`` away; both without the running median. The end goes where the sum of the
+    better sides is greatest.
+    """
+    sharp = shown.copy()
+    edges = [0, *(np.flatnonzero(np.diff(shown)) + 1).tolist(), len(shown)]
+    spans = list(pairwise(edges))
+    for before, after in pairwise(spans):
+        left, right = shown[before[0]], shown[after[0]]
+        if (left == NO_WORK) == (right == NO_WORK):
+            continue
+        work, odd = (works[right], before) if left == NO_WORK else (works[left], after)
+        reach = min(reach_points, (before[1] - before[0]) // 2, (after[1] - after[0]) // 2)
+        around = np.arange(after[0] - reach, after[0] + reach)
+        lead = _match_at(rows, work, around) - _odd_match(rows, odd, around, apart_points)
+        ahead = np.concatenate([[0.0], np.cumsum(lead if right == NO_WORK else -lead)])
+        cut = after[0] - reach + int(np.argmax(ahead))
+        sharp[after[0] - reach : cut], sharp[cut : after[0] + reach] = left, right
+    return sharp
+
+
+def _match_at(rows: Float32, blocks: Points, points: Points) -> Float64:
+    chosen = blocks[np.unique(np.linspace(0, len(blocks) - 1, min(len(blocks), _MOST_BLOCKS)).astype(np.int64))]
+    far = [(a, b) for a, b in chosen if b <= points[0] or a > points[-1]] or [(int(a), int(b)) for a, b in chosen]
+    best = np.stack([(rows[points] @ rows[a:b].T).max(axis=1) for a, b in far], axis=1)
+    return np.asarray(np.median(best, axis=1), dtype=np.float64)
+
+
+def _odd_match(rows: Float32, odd: tuple[int, int], points: Points, apart_points: int) -> Float64:
+    alike = rows[points] @ rows[odd[0] : odd[1]].T
+    near = np.abs(points[:, None] - np.arange(*odd)[None, :]) < apart_points
+    alike[near] = -1.0
+    return np.asarray(alike.max(axis=1), dtype=np.float64)
+
+
 def _steady_match(rows: Float32, blocks: Points, glance_points: int) -> Float64:
     steady = median_filter(_relative_match(rows, blocks), size=glance_points | 1, mode="nearest")
     inside = steady[_inside(blocks)]

@@ -45,15 +45,14 @@ def unit_rows(rows: ArrayLike, name: str = "embeddings", first_row: int = 0) -> 
     units = np.empty(values.shape, dtype=np.float32)
     flat, flat_units = values.reshape(len(values), -1), units.reshape(len(values), -1)
     rows_at_once = max(1, _BLOCK_ELEMENTS // flat.shape[1])
-    working = np.float32 if values.dtype.kind == "f" and values.dtype.itemsize <= 4 else np.float64
+    working: type[np.floating] = np.float32 if values.dtype.kind == "f" and values.dtype.itemsize <= 4 else np.float64
     for start in range(0, len(flat), rows_at_once):
-        part = flat[start : start + rows_at_once].astype(working)
+        part: Floats = flat[start : start + rows_at_once].astype(working)
         largest = np.maximum(part.max(axis=1, keepdims=True), -part.min(axis=1, keepdims=True))
         _refuse_rows(~np.isfinite(largest[:, 0]), first_row + start, name, "holds NaN or infinity")
         _refuse_rows(largest[:, 0] == 0, first_row + start, name, "is all zero and has no direction")
-        part /= largest
-        part /= np.sqrt(np.einsum("ij,ij->i", part, part))[:, None]
-        flat_units[start : start + rows_at_once] = part
+        part = part / largest
+        flat_units[start : start + rows_at_once] = part / np.sqrt(np.einsum("ij,ij->i", part, part))[:, None]
     return units
 
 
@@ -111,23 +110,24 @@ def change_signal(embeddings: Floats) -> Float64:
     return change
 
 
-def direction_sum(embeddings: Floats) -> tuple[Float64, int]:
+def direction_sum(embeddings: Floats, name: str = "embeddings") -> tuple[Float64, int]:
     """Return the sum of the unit rows, shape ``(d,)``, and their number: all that typicality needs of a clip.
 
     Sums and numbers of several clips add, so ``typicality`` against a worker's other clips is exact too.
     """
-    total = np.sum([units.sum(axis=0, dtype=np.float64) for _, units in unit_blocks(embeddings)], axis=0)
+    total = np.sum([units.sum(axis=0, dtype=np.float64) for _, units in unit_blocks(embeddings, name)], axis=0)
     return total, len(embeddings)
 
 
-def typicality(embeddings: Floats, reference: tuple[Float64, int] | None = None) -> Float64:
+def typicality(embeddings: Floats, reference: tuple[Float64, int] | None = None, name: str = "embeddings") -> Float64:
     """Return the mean cosine of each row with all rows of the clip, itself included, shape ``(n,)``, in [-1, 1].
 
     With ``reference`` from :func:`direction_sum`, the mean is over those rows instead: typicality in this clip says
     what is rare here, typicality against the same worker's other clips says what is rare everywhere. ``embeddings``
-    may be tokens ``(n, t, d)``: rows are then compared token by token (the published method).
+    may be tokens ``(n, t, d)``: rows are then compared token by token (the published method). ``name`` is what errors
+    call them.
     """
-    total, count = direction_sum(embeddings) if reference is None else reference
+    total, count = direction_sum(embeddings, name) if reference is None else reference
     width = np.asarray(embeddings)[:1].size
     if total.shape != (width,) or count < 1:
         raise ValueError(f"reference must be a sum of shape ({width},), found {total.shape} of {count} rows.")

@@ -9,6 +9,7 @@ Truong, Oudre and Vayatis (2020) for change points by ruptures.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,11 +92,13 @@ def analyse(
     """
     config = config or StructureConfig()
     starts = check_inputs(embeddings, times_s, tokens)
+    if window_s is not None and not (math.isfinite(window_s) and window_s > 0):
+        raise ValueError(f"window_s must be a positive number of seconds, found {window_s}.")
     stride_s = float(np.median(np.diff(starts))) if len(starts) > 1 else float(window_s or 1.0)
     length_s = float(window_s) if window_s else stride_s
     richest = embeddings if tokens is None else tokens
     change = change_signal(embeddings)
-    typical = typicality(richest)
+    typical = typicality(richest, name="embeddings" if tokens is None else "tokens")
     centres = starts + length_s / 2
     found_published = published_anomalies(
         typical,

@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egoclean.core.period import Period, cut, estimate_period, pooled_lag_spectrum
-from egoclean.core.recognise import NO_WORK, cycle_blocks, join_alike, recognise
+from egoclean.core.recognise import NO_WORK, cycle_blocks, join_alike, recognise, sharpen
+from egoclean.core.segments import delay_rows
 from egoclean.core.similarity import Float32, Float64
 from egoclean.core.stream import Stream
 
@@ -22,13 +23,27 @@ REPETITIVE, ONE_OFF, IDLE = "repetitive", "one-off", "idle"
 
 Edges = NDArray[np.int64]
 
+BLOCK_PERIODS = 1.25
+"""Length of the blocks a repeating work is cut into, periods: each holds every phase of a cycle."""
+
+JOIN_SHARE = 0.75
+"""Two repeating works are one when they match each other at least this well, as a share of their own match."""
+
+GLANCE_S = 3.0
+"""Seconds of the running median on matches: a look away of half of it does not end the work."""
+
+LEAST_S = 3.0
+"""Shortest stretch between two works that is no work, seconds."""
+
+SWITCH_S = 0.5
+"""Cost of a change of work: that of not matching at all for this long, seconds."""
+
+REACH_S = 2.5
+"""How far the end of an interruption may be moved to where it fits best, seconds."""
+
+_SHARP_S, _SHARP_APART_S = 0.8, 1.6
 _SAME_WORK = 0.8
 _STILL = 0.6
-BLOCK_PERIODS = 1.25
-JOIN_SHARE = 0.75
-LEAST_S = 3.0
-SWITCH_S = 0.5
-GLANCE_S = 3.0
 _MOST_REFERENCES = 20_000
 _APART_S = 2.0
 
@@ -144,29 +159,20 @@ def _stillness(parts: list[Stream]) -> float:
 def find_segments(
     stream: Stream, coarse: Stream, rows: Float32, edges: Edges
 ) -> tuple[tuple[Segment, ...], list[Work]]:
-    """Return the labelled segments and their works from boundaries on ``coarse``, a slower copy of ``stream``."""
+    """Return the labelled segments and their works from rough boundaries on ``coarse``, a slower copy of ``stream``.
+
+    ``rows`` are the delay rows of ``coarse``. Stretches of the same work are joined and grouped; each work that
+    repeats is then recognised moment by moment, which gives the final boundaries.
+    """
     apart = coarse.steps(_APART_S)
     edges = merge_same_work(rows, edges, apart)
     levels = match_levels(rows, edges, apart)
     usual = max(usual_level(levels, edges), 1e-6)
     groups = group_same_work(levels, usual)
     works = _works(stream, coarse, edges, groups)
-    repeating = [
-        cycle_blocks(
-            [(int(edges[index]), int(edges[index + 1])) for index in np.flatnonzero(groups == number)],
-            coarse.steps(BLOCK_PERIODS * work.period.period_s),
-        )
-        for number, work in enumerate(works)
-        if work.period.period_s is not None
-    ]
+    repeating = join_alike(rows, _repeating_blocks(coarse, edges, groups, works), JOIN_SHARE)
     if repeating:
-        shown = recognise(
-            rows,
-            join_alike(rows, repeating, JOIN_SHARE),
-            glance_points=coarse.steps(GLANCE_S),
-            least_points=coarse.steps(LEAST_S),
-            switch_cost=SWITCH_S / coarse.step_s,
-        )
+        shown = _shown(coarse, rows, repeating)
         edges = np.array([0, *(np.flatnonzero(np.diff(shown)) + 1), len(rows)], dtype=np.int64)
         groups = _numbered(shown[edges[:-1]], len(repeating))
         levels = match_levels(rows, edges, apart)
@@ -177,6 +183,30 @@ def find_segments(
         _segment(start_s, stop_s, int(group), works[group], float(share))
         for (start_s, stop_s), group, share in zip(pairwise(bounds_s), groups, again, strict=True)
     ), works
+
+
+def _repeating_blocks(coarse: Stream, edges: Edges, groups: Edges, works: list[Work]) -> list[Edges]:
+    spans = [(int(first), int(stop)) for first, stop in pairwise(edges)]
+    return [
+        cycle_blocks(
+            [spans[index] for index in np.flatnonzero(groups == number)],
+            coarse.steps(BLOCK_PERIODS * work.period.period_s),
+        )
+        for number, work in enumerate(works)
+        if work.period.period_s is not None
+    ]
+
+
+def _shown(coarse: Stream, rows: Float32, repeating: list[Edges]) -> Edges:
+    shown = recognise(
+        rows,
+        repeating,
+        glance_points=coarse.steps(GLANCE_S),
+        least_points=coarse.steps(LEAST_S),
+        switch_cost=SWITCH_S / coarse.step_s,
+    )
+    sharp = delay_rows(coarse, _SHARP_S)
+    return sharpen(sharp, shown, repeating, coarse.steps(REACH_S), coarse.steps(_SHARP_APART_S))
 
 
 def _numbered(states: Edges, works: int) -> Edges:

@@ -1,5 +1,7 @@
 """Similarity functions against slow obvious versions, and their laws."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -131,10 +133,7 @@ def test_pooled_matrix_is_the_mean_over_blocks(seed, count, side):
     edges = sim.pool_edges(count, side)
     assert np.diff(edges).max() - np.diff(edges).min() <= 1
     matrix = slow_matrix(rows)
-    expected = [
-        [matrix[a:b, c:d].mean() for c, d in zip(edges[:-1], edges[1:], strict=True)]
-        for a, b in zip(edges[:-1], edges[1:], strict=True)
-    ]
+    expected = [[matrix[a:b, c:d].mean() for c, d in itertools.pairwise(edges)] for a, b in itertools.pairwise(edges)]
     assert np.allclose(sim.pooled_similarity(rows, side), expected, atol=1e-6)
 
 
