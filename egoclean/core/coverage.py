@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 _BLOCK_ROWS = 512
-_MOST_LOWERED = 30_000
+_MOST_LOWERED = 300_000
 _NONE: Floats = np.zeros(0)
 
 WEIGHT_GRID = 64.0
