@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from egoclean.config import SelectConfig, build_config, value_type
+from egoclean.core.budget import BudgetKind, parse_budget
 from egoclean.ui.format import footage
 
 ConfigType = TypeVar("ConfigType")
 _UNITS = {"s": "seconds", "deg": "degrees", "px": "pixels", "frames": "frames", "hz": "Hz"}
-_BUDGET_UNITS = ("share", "windows", "minutes")
+_BUDGET_UNITS = {BudgetKind.SHARE: "share", BudgetKind.COUNT: "windows", BudgetKind.DURATION: "minutes"}
 
 
 def label_of(name: str) -> str:
@@ -40,32 +41,25 @@ def config_inputs(base: ConfigType, names: Sequence[str], key: str, columns: int
 
 
 def budget_input(base: SelectConfig, window_count: int, total_s: float, key: str) -> str:
-    """Return a budget as text, set by a slider in per cent, windows or minutes of footage."""
+    """Return a budget as text, set by a slider in per cent, windows or minutes, starting from the one of ``base``."""
     text = next(item.metadata["help"] for item in dataclasses.fields(SelectConfig) if item.name == "budget")
+    stated = parse_budget(base.budget)
     left, right = st.columns([1, 2])
-    unit = left.segmented_control(
-        "Budget in", _BUDGET_UNITS, default=_budget_unit(base.budget), required=True, key=f"{key}_unit", help=text
-    )
+    default = _BUDGET_UNITS[stated.kind]
+    units = list(_BUDGET_UNITS.values())
+    unit = left.segmented_control("Budget in", units, default=default, required=True, key=f"{key}_unit", help=text)
+    amount = float(stated.amount) if unit == default else None
     if unit == "windows":
         most = max(2, window_count)
-        return str(
-            right.slider("Windows to choose", 1, most, min(most, max(1, window_count // 10)), key=f"{key}_count")
-        )
+        start = min(most, max(1, int(amount or window_count // 10)))
+        return str(right.slider("Windows to choose", 1, most, start, key=f"{key}_count"))
     if unit == "minutes":
-        most_minutes = max(0.2, round(total_s / 60, 1))
-        start = max(0.1, round(most_minutes / 10, 1))
-        minutes = right.slider(
-            f"Minutes to choose, of {footage(total_s)}", 0.1, most_minutes, start, 0.1, key=f"{key}_minutes"
-        )
-        return f"{minutes:g}min"
-    stated = float(base.budget.rstrip("% ")) if base.budget.endswith("%") else 10.0
-    return f"{right.slider('Share of all windows, per cent', 0.5, 100.0, stated, 0.5, key=f'{key}_share'):g}%"
-
-
-def _budget_unit(text: str) -> str:
-    if text.endswith("%"):
-        return "share"
-    return "windows" if text.strip().isdigit() else "minutes"
+        longest = max(0.2, math.ceil(total_s / 6) / 10)
+        start_minutes = min(longest, max(0.1, round((amount or total_s / 10) / 60, 1)))
+        label = f"Minutes to choose, of {footage(total_s)}"
+        return f"{right.slider(label, 0.1, longest, start_minutes, 0.1, key=f'{key}_minutes'):g}min"
+    percent = min(100.0, max(0.5, 100 * (amount or 0.1)))
+    return f"{right.slider('Share of all windows, per cent', 0.5, 100.0, percent, 0.5, key=f'{key}_share'):g}%"
 
 
 def _field_input(item: dataclasses.Field[Any], hint: Any, value: Any, key: str) -> Any:

@@ -11,7 +11,7 @@ from egoclean.core.explanations import rank_correlation
 from egoclean.errors import EgocleanError
 from egoclean.library import Library
 from egoclean.ui import clip_view, loaders, metrics, windows_table
-from egoclean.ui.format import count, footage, share
+from egoclean.ui.format import count, footage, plain, share
 from egoclean.ui.glossary import TERMS
 from egoclean.ui.start import show_error
 from egoclean.ui.tables import footage_s, nearest_to, split_by_thresholds
@@ -114,7 +114,10 @@ def show_window(library: Library, window: pd.Series) -> None:
     """Play a window, repeated, and show what the model made of it."""
     clip = loaders.clip_steps(library)[str(window["clip_id"])].clip
     number, span = int(window["window"]), (float(window["start_s"]), float(window["stop_s"]))
-    st.text(f"{clip.clip_id}\nwindow {number}, {clip_view.span_label(*span)}")
+    st.text(
+        f"{loaders.names(library)[clip.clip_id]}\nwindow {number}, {clip_view.span_label(*span)}",
+        help=plain(clip.clip_id),
+    )
     clip_view.show_player(library, clip, key="score_player", time_s=span[0], span=span, loop=True)
     if st.button("Open the clip", icon=":material/movie:"):
         clip_view.open_clip(clip.clip_id)

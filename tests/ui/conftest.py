@@ -1,0 +1,70 @@
+"""A finished project that a test may write into, and the dashboard run on it without a browser."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import streamlit as st
+from streamlit.testing.v1 import AppTest
+
+from egoclean.library import Library
+from egoclean.store.project import Project
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PAGES = sorted(path.stem for path in (REPOSITORY / "pages").glob("*.py"))
+
+
+def writable_copy(project: Project, folder: Path) -> Project:
+    """Copy a project whose cache is read only: entries are links, the derived catalog and tables are its own."""
+    cache = folder / "cache"
+    cache.mkdir(parents=True)
+    shutil.copytree(project.root, folder / "project")
+    copy = Project(folder / "project")
+    for path in project.cache_root().iterdir():
+        if path.name not in ("catalogs", "tables", "locks", "partial", "quarantine"):
+            (cache / path.name).symlink_to(path, target_is_directory=path.is_dir())
+    copy.catalog_file().parent.mkdir()
+    shutil.copyfile(project.catalog_file(), copy.catalog_file())
+    shutil.copytree(project.tables(), copy.tables())
+    return copy
+
+
+@pytest.fixture(scope="session")
+def finished_project(request):
+    """The finished demo; EGOCLEAN_TEST_PROJECT names another finished project, which saves the time to make it."""
+    stated = os.environ.get("EGOCLEAN_TEST_PROJECT")
+    return Project(Path(stated)) if stated else request.getfixturevalue("demo_project")
+
+
+@pytest.fixture
+def project(finished_project, tmp_path, monkeypatch):
+    """A finished project of this test's own; the dashboard shows it."""
+    copy = writable_copy(finished_project, tmp_path / "copy")
+    monkeypatch.setenv("EGOCLEAN_PROJECT", str(copy.root))
+    return copy
+
+
+@pytest.fixture
+def library(project):
+    return Library(project)
+
+
+@pytest.fixture
+def empty_project(tmp_path, monkeypatch):
+    """A project that has not been made yet; the dashboard shows it."""
+    monkeypatch.setenv("EGOCLEAN_PROJECT", str(tmp_path / "none" / "project"))
+    return Project(tmp_path / "none" / "project")
+
+
+@pytest.fixture
+def open_page():
+    """Return ``open_page(name)``: the dashboard on one page, run once."""
+    st.cache_resource.clear()
+    st.cache_data.clear()
+
+    def show(name: str) -> AppTest:
+        app = AppTest.from_file(str(REPOSITORY / "app.py"), default_timeout=60).run()
+        return app if name == "overview" else app.switch_page(f"pages/{name}.py").run()
+
+    return show

@@ -1,0 +1,223 @@
+"""Each page: with data, without data, and one thing a person does on it."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from egoclean import jobs
+from egoclean.exporters.manifest import read_manifest
+from egoclean.store.decisions import DecisionJournal, Verdict
+from egoclean.store.runs import RunRecorder, RunState
+from egoclean.ui.first_minute import PAGE_SENTENCES
+
+PAGES = [name.lower() for name in PAGE_SENTENCES]
+
+
+def texts(app):
+    """Everything a page says in words."""
+    found = [*app.title, *app.subheader, *app.caption, *app.markdown, *app.info, *app.success, *app.warning, *app.error]
+    return "\n".join(item.value for item in [*found, *app.text, *app.metric])
+
+
+def metric(app, label):
+    return next(item.value for item in app.metric if item.label == label)
+
+
+def widget(items, label):
+    return next(item for item in items if item.label == label)
+
+
+def test_every_page_is_registered_and_described():
+    assert sorted(PAGES) == sorted(path.stem for path in (Path(__file__).parents[2] / "pages").glob("*.py"))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_with_data_renders_and_explains_itself(name, project, open_page):
+    app = open_page(name)
+    assert not app.exception
+    assert not app.error
+    assert len(app.title) == 1
+    assert app.title[0].value == name.capitalize()
+    assert app.caption[0].value
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_without_a_project_explains_and_stops(name, empty_project, open_page):
+    app = open_page(name)
+    assert not app.exception
+    assert not app.error
+    assert not app.metric
+    assert not empty_project.root.exists()
+    if name != "overview":
+        assert app.info
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_survives_results_that_vanish(name, project, open_page):
+    (project.cache_root() / "rectify").unlink()
+    (project.cache_root() / "structure").unlink()
+    project.catalog_file().unlink()
+    project.tables().joinpath("windows.parquet").unlink()
+    app = open_page(name)
+    assert not app.exception
+
+
+def test_overview_counts_what_the_catalog_holds(library, open_page):
+    app = open_page("overview")
+    assert metric(app, "Clips") == str(len(library.clips()))
+    assert metric(app, "Windows") == str(len(library.windows()))
+    assert metric(app, "Chosen windows") == str(len(library.selection().chosen))
+    app.toggle[0].set_value(True).run()
+    assert "Nothing to see to" in texts(app)
+
+
+def test_overview_shows_a_run_at_work(project, open_page):
+    recorder = RunRecorder(project.runs, ["run", "demo:"])
+    recorder.stage("score", 3, 12, "windows")
+    app = open_page("overview")
+    assert not app.exception
+    assert "A run is at work" in texts(app)
+    recorder.finish(RunState.DONE, "")
+
+
+def test_the_first_screen_starts_the_demo(empty_project, open_page, monkeypatch):
+    started = []
+    monkeypatch.setattr(jobs, "start_run", lambda project, arguments: started.append((project.root, list(arguments))))
+    app = open_page("overview")
+    widget(app.button, "Make the demo").click().run()
+    assert not app.exception
+    assert started == [(empty_project.root, [jobs.DEMO_SOURCE])]
+
+
+def test_ingest_starts_on_a_folder_and_refuses_others_with_one_sentence(project, open_page, monkeypatch, tmp_path):
+    started = []
+    monkeypatch.setattr(jobs, "start_run", lambda project, arguments: started.append(list(arguments)))
+    monkeypatch.setenv("EGOCLEAN_ROOTS", str(tmp_path))
+    (tmp_path / "footage").mkdir()
+    app = open_page("ingest")
+    app.text_input[0].set_value("/etc/passwd")
+    widget(app.button, "Run on this footage").click().run()
+    forbidden = app.error[0].value
+    app.text_input[0].set_value("/no/such/folder")
+    widget(app.button, "Run on this footage").click().run()
+    assert app.error[0].value.replace("no/such/folder", "etc/passwd") == forbidden
+    assert not started
+    app.text_input[0].set_value(str(tmp_path / "footage"))
+    widget(app.button, "Run on this footage").click().run()
+    assert started == [[str(tmp_path / "footage")]]
+
+
+def test_clips_search_narrows_and_open_plays(library, open_page):
+    app = open_page("clips")
+    wanted = library.clips()[-1].clip_id
+    app.text_input[0].set_value(wanted).run()
+    assert f"1 clip of {len(library.clips())}" in texts(app)
+    widget(app.button, "Open").click().run()
+    assert not app.exception
+    assert app.selectbox[0].value == wanted
+    app.text_input[0].set_value("no clip has this name").run()
+    assert "No clip passes this filter." in texts(app)
+
+
+def test_rectify_says_why_a_clip_is_not_rectified(library, open_page):
+    app = open_page("rectify")
+    rectified = {clip.clip_id: clip.facts["rectified"] for clip in library.clips()}
+    assert rectified[app.selectbox[0].value]
+    report = library.entry(app.selectbox[0].value, "rectify").json("rectification.json")
+    assert metric(app, "Field of view across") == f"{report['hfov_deg']:.1f}°"
+    other = next(clip_id for clip_id, done in rectified.items() if not done)
+    app.selectbox[0].set_value(other).run()
+    assert not app.exception
+    assert "Not rectified" in texts(app)
+
+
+def test_score_thresholds_part_the_windows(library, open_page):
+    app = open_page("score")
+    scores = library.windows()["score"].dropna()
+    assert metric(app, "Kept").startswith(f"{len(scores):,} ")
+    middle = float(scores.median())
+    slider = app.slider[0]
+    slider.set_value((middle, slider.max)).run()
+    kept = int(metric(app, "Kept").split()[0].replace(",", ""))
+    assert kept == int((scores >= app.slider[0].value[0]).sum())
+    assert 0 < kept < len(scores)
+
+
+def test_a_choice_of_clip_holds_on_the_next_page(library, open_page):
+    app = open_page("structure")
+    last = library.clips()[-1].clip_id
+    app.selectbox[0].set_value(last).run()
+    assert metric(app, "Segments") == str(len(library.entry(last, "structure").json("structure.json")["segments"]))
+    app.switch_page("pages/rectify.py").run()
+    assert app.selectbox[0].value == last
+
+
+def test_review_keeps_rejects_and_takes_back(project, library, open_page):
+    app = open_page("review")
+    journal = DecisionJournal(project.decisions)
+    assert widget(app.button, "Undo").disabled
+    widget(app.button, "Keep").click().run()
+    widget(app.button, "Reject").click().run()
+    assert not app.exception
+    verdicts = [decision.verdict for decision in journal.current().values()]
+    assert sorted(verdicts) == [Verdict.KEEP, Verdict.REJECT]
+    shas = {clip.facts["sha256"] for clip in library.clips()}
+    assert {decision.clip_sha256 for decision in journal.read()} <= shas
+    widget(app.button, "Undo").click().run()
+    assert [decision.verdict for decision in journal.current().values()] == [Verdict.KEEP]
+    again = open_page("review")
+    assert not widget(again.button, "Undo").disabled
+
+
+def test_select_moves_with_the_budget_and_saves(library, open_page):
+    app = open_page("select")
+    before = len(library.selection().chosen)
+    widget(app.slider, "Share of all windows, per cent").set_value(40.0).run()
+    assert not app.exception
+    chosen = int(metric(app, "Chosen").split()[0].replace(",", ""))
+    assert chosen > before
+    assert len(library.selection().chosen) == before
+    widget(app.button, "Save as the project's selection").click().run()
+    assert not app.exception
+    assert len(library.selection().chosen) == chosen
+    assert "This is the saved selection" in texts(app)
+
+
+def test_evaluate_compares_with_random(library, open_page):
+    app = open_page("evaluate")
+    table = app.dataframe[0].value
+    assert list(table["which"][:2]) == ["this selection", "random"]
+    assert table[["coverage", "redundancy", "groups"]].to_numpy().min() >= 0
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "parquet"])
+def test_export_offers_every_row_in_each_format(form, project, library, open_page):
+    app = open_page("export")
+    app.selectbox[0].set_value(form).run()
+    assert not app.exception
+    chosen = library.selection().chosen
+    assert metric(app, "Rows") == f"{len(chosen):,}"
+    rows = read_manifest(project.exports / f"manifest.{form}")
+    assert [row.start_pts for row in rows] == chosen["start_pts"].tolist()
+
+
+def test_runs_show_how_each_ended_and_start_another(project, open_page, monkeypatch):
+    started = []
+    monkeypatch.setattr(jobs, "start_run", lambda project, arguments: started.append(list(arguments)))
+    app = open_page("runs")
+    state = json.loads(next(project.runs.glob("*/state.json")).read_text(encoding="utf-8"))
+    assert state["message"] in texts(app)
+    widget(app.button, "Start").click().run()
+    assert started[0][-4:] == ["--until", "export", "--models", "small"]
+
+
+def test_names_from_outside_are_shown_letter_by_letter(project, library, open_page):
+    rows = list(library.clips())
+    evil = "<img src=x onerror=alert(1)>[a](javascript:alert(1))"
+    library.catalog.replace_clips(rows, [evil, "**bold**"])
+    app = open_page("overview")
+    notes = [item.value for item in app.caption if "img" in item.value or "bold" in item.value]
+    assert len(notes) == 2
+    assert not any(re.search(r"(?<!\\)[<>\[\]()*]", note) for note in notes)
