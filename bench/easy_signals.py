@@ -1,6 +1,7 @@
 """How far trivial signals find the demo's events: the table in docs/demo.md.
 
     python bench/easy_signals.py DEMO_FOLDER [--out bench/results/easy_signals.json]
+    python bench/easy_signals.py --rendered SEED     the same world drawn in memory at 6 frames a second, unencoded
 
 For each 64-frame window at a stride of one second: brightness (mean grey level), motion energy (mean absolute
 difference of neighbouring frames) and distance (root mean square distance of a frame's pixels to the clip's mean
@@ -23,6 +24,13 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
+
+from egoclean.demo import canvas
+from egoclean.demo.describe import describe_world
+from egoclean.demo.lenses import scaled
+from egoclean.demo.render import FactoryRenderer
+from egoclean.demo.truth import clip_truth
+from egoclean.demo.world import WORLD_VERSION
 
 Array = NDArray[np.float64]
 
@@ -89,24 +97,55 @@ def demo_frames(root: Path, clip_id: str) -> Iterator[NDArray[np.uint8]]:
                 yield frame.reformat(REDUCED_WIDTH, height, format="rgb24", interpolation="AREA").to_ndarray()
 
 
+def rendered_clips(seed: int, rate_fps: float = 6.0) -> list[tuple[Array, list[str]]]:
+    """Return the window tables of a full world drawn in memory."""
+    tables = []
+    for clip in describe_world(seed, "full").clips:
+        if clip.duplicate_of is None:
+            lens = clip.worker.lens
+            height = round(2 * REDUCED_WIDTH * lens.image_height / lens.image_width) // 2 * 2
+            renderer = FactoryRenderer(clip, scaled(lens, 2 * REDUCED_WIDTH, height))
+            frames = (
+                canvas.resize(renderer.frame(index / rate_fps), REDUCED_WIDTH, height // 2)
+                for index in range(int(clip.duration_s * rate_fps))
+            )
+            tables.append(window_table(frame_signals(frames), rate_fps, clip_truth(clip)["events"]))
+    return tables
+
+
+def decoded_clips(demo: Path, truth: dict[str, Any]) -> list[tuple[Array, list[str]]]:
+    """Return the window tables of a demo on disk."""
+    repeats = {pair["clip"] for pair in truth["duplicates"]}
+    return [
+        window_table(frame_signals(demo_frames(demo, clip_id)), 30.0, facts["events"])
+        for clip_id, facts in truth["clips"].items()
+        if clip_id not in repeats
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("demo", type=Path)
+    parser.add_argument("demo", type=Path, nargs="?")
+    parser.add_argument("--rendered", type=int, metavar="SEED")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "easy_signals.json")
     arguments = parser.parse_args()
-    truth = json.loads((arguments.demo / "truth.json").read_text(encoding="utf-8"))
-    repeats = {pair["clip"] for pair in truth["duplicates"]}
-    clips = []
-    for clip_id, facts in truth["clips"].items():
-        if clip_id not in repeats:
-            clips.append(window_table(frame_signals(demo_frames(arguments.demo, clip_id)), 30.0, facts["events"]))
+    if arguments.demo is None and arguments.rendered is None:
+        parser.error("name a demo folder, or a seed with --rendered")
+    if arguments.rendered is not None:
+        source, seed, clips = (
+            "drawn in memory at 6 frames a second",
+            arguments.rendered,
+            rendered_clips(arguments.rendered),
+        )
+    else:
+        truth = json.loads((arguments.demo / "truth.json").read_text(encoding="utf-8"))
+        source, seed, clips = "decoded from the demo's files", truth["seed"], decoded_clips(arguments.demo, truth)
     table = auroc_table(clips)
     hardest = {name: max(max(table[v]["all"][name], 1 - table[v]["all"][name]) for v in table) for name in SIGNALS}
     result = {
-        "command": "python bench/easy_signals.py DEMO_FOLDER",
-        "world_version": truth["world_version"],
-        "size": truth["size"],
-        "seed": truth["seed"],
+        "source": source,
+        "world_version": WORLD_VERSION,
+        "seed": seed,
         "window_frames": WINDOW_FRAMES,
         "stride_s": STRIDE_S,
         "limit": LIMIT,

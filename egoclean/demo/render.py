@@ -61,7 +61,7 @@ class FactoryRenderer:
         rng = rng_for(clip.seed, "light")
         self._drift_hz = rng.uniform(0.02, 0.13, 5)
         self._drift_phase = rng.uniform(0, 2 * math.pi, 5)
-        self._flicker = rng.uniform(0.74, 1.12, 4096)
+        self._flicker = rng.uniform(0.78, 1.14, 4096)
         bench = self._style
         corners = [
             (-bench.bench_half_width_m, 0.0, scenery.BENCH_NEAR_M),
@@ -221,8 +221,8 @@ class FactoryRenderer:
 
     def _lighting(self, moment_s: float) -> _Light:
         waves = np.sin(2 * math.pi * self._drift_hz * moment_s + self._drift_phase)
-        gain = self._style.light_level * self.clip.variation.gain * (1 + 0.10 * waves[0] + 0.07 * waves[1])
-        colour = np.array(self._style.light) * (1 + np.array([0.035, 0.0, -0.035]) * waves[2])
+        gain = self._style.light_level * self.clip.variation.gain * (1 + 0.12 * waves[0] + 0.09 * waves[1])
+        colour = np.array(self._style.light) * (1 + np.array([0.05, 0.0, -0.05]) * waves[2])
         tilt = 0.08 * waves[3]
         for event in self.clip.timeline.events:
             if event.kind == "light_change" and event.start_s < moment_s < event.stop_s:
@@ -230,9 +230,9 @@ class FactoryRenderer:
                 place = moment_s * 5.0
                 first, second = (self._flicker[int(place + k) % len(self._flicker)] for k in (0, 1))
                 beat = first + (second - first) * smooth(place % 1.0)
-                cast = np.array([1.30, 0.98, 0.66]) if event.variant else np.array([0.72, 0.96, 1.30])
+                cast = np.array([1.24, 0.98, 0.72]) if event.variant else np.array([0.76, 0.97, 1.26])
                 colour = colour * (1 + share * (cast - 1))
-                tilt += share * 0.45 * event.side
+                tilt += share * 0.38 * event.side
                 gain *= 1 + share * (beat - 1)
         return _Light(gain, colour, tilt)
 

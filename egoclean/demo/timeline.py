@@ -34,7 +34,7 @@ CHANGEOVER_S = 1.4
 CYCLE_JITTER = 0.03
 """Standard deviation of a cycle's length, as a share of the period."""
 
-GLANCES_DEG = ((-34.0, -6.0), (4.0, -24.0), (38.0, -4.0), (-14.0, 14.0))
+GLANCES_DEG = ((-48.0, -6.0), (6.0, -31.0), (52.0, -4.0), (-16.0, 16.0))
 """Yaw and pitch of the ordinary looks away from the work."""
 
 
@@ -139,7 +139,7 @@ def _glances(rng: np.random.Generator, duration_s: float, busy: Sequence[tuple[f
         scale = float(rng.uniform(0.7, 1.2))
         if all(stop_s <= first or start_s >= last for first, last in busy):
             glances.append(Glance(start_s, stop_s, yaw * scale, pitch * scale))
-        start_s = stop_s + float(rng.uniform(2.0, 6.0))
+        start_s = stop_s + float(rng.uniform(1.8, 5.0))
     return tuple(glances)
 
 
@@ -148,6 +148,6 @@ def _shadows(rng: np.random.Generator, duration_s: float) -> tuple[PassingShadow
     start_s = float(rng.uniform(2.0, 9.0))
     while start_s < duration_s - 3.0:
         stop_s = start_s + float(rng.uniform(1.6, 3.2))
-        shadows.append(PassingShadow(start_s, stop_s, bool(rng.integers(0, 2)), float(rng.uniform(0.25, 0.5))))
-        start_s = stop_s + float(rng.uniform(6.0, 14.0))
+        shadows.append(PassingShadow(start_s, stop_s, bool(rng.integers(0, 2)), float(rng.uniform(0.3, 0.55))))
+        start_s = stop_s + float(rng.uniform(5.0, 11.0))
     return tuple(shadows)
