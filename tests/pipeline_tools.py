@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from egoclean import pipeline
+from egoclean import pipeline, stages
 from egoclean.charts import plots
 from egoclean.cli.main import main
 from egoclean.core.masks import TokenGrid
@@ -110,7 +110,7 @@ class Recorded:
 
 def work_here(monkeypatch):
     """Make the pipeline run in this process, with models that need no torch and without drawing figures."""
-    monkeypatch.setattr(pipeline, "run_tasks", tasks_here)
+    monkeypatch.setattr(stages, "run_tasks", tasks_here)
     for module in (score, files_score):
         monkeypatch.setattr(module, "shared_scorer", lambda models, device: Scorer())
     for module in (embed, files_embed):

@@ -54,9 +54,9 @@ def disk_errors(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in _FULL or _is_short_write(error):
             raise CacheError(
-                f"No room left to write {target}: {error.strerror}.",
+                f"No room left to write {target}: {error.strerror or error}.",
                 "Free some space and run the same command again; finished work is kept.",
             ) from error
         if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
@@ -65,6 +65,11 @@ def disk_errors(target: Path) -> Iterator[None]:
                 "Choose another folder with --project or EGOCLEAN_CACHE, or change its permissions.",
             ) from error
         raise
+
+
+def _is_short_write(error: OSError) -> bool:
+    """Whether numpy could not write an array to its end, which it says without an error number."""
+    return error.errno is None and str(error).endswith(" written")
 
 
 def write_bytes(path: Path, data: bytes) -> None:

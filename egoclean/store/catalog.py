@@ -16,6 +16,7 @@ from egoclean.records import to_plain
 from egoclean.store.atomic import disk_errors
 
 _SCHEMA_VERSION = 1
+_DISK_TROUBLE = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS clips (
     clip_id TEXT PRIMARY KEY, position INTEGER NOT NULL, facts TEXT NOT NULL, record TEXT NOT NULL
@@ -163,10 +164,10 @@ class Catalog:
             finally:
                 connection.close()
         except sqlite3.DatabaseError as error:
-            raise CacheError(
-                f"The catalog {self.path} cannot be used: {error}.",
-                "Delete this file and run again: it is made from the cache.",
-            ) from error
+            hint = "Delete this file and run again: it is made from the cache."
+            if error.sqlite_errorcode & 0xFF in _DISK_TROUBLE:
+                hint = "Free some space, or change the folder's permissions, and run again; finished work is kept."
+            raise CacheError(f"The catalog {self.path} cannot be used: {error}.", hint) from error
 
 
 def _dump(value: Any) -> str:

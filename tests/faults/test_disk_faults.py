@@ -19,12 +19,15 @@ from egoclean.config import RectifyConfig
 from egoclean.errors import CacheError
 from egoclean.store.atomic import is_temporary, write_bytes
 from egoclean.store.cache import Cache, save_array
+from egoclean.store.catalog import Catalog, ClipRow
 from egoclean.store.decisions import Decision, DecisionJournal, Verdict
 from egoclean.store.keys import entry_key
 from egoclean.store.project import Project, Settings
 
 KEY = entry_key("rectify", inputs=["a"], config=RectifyConfig())
 SMALL_BYTES = 20_000
+RUN_BYTES = 70_000
+"""Enough for a catalog, too little for the view of the clip."""
 
 pytestmark = pytest.mark.fault
 
@@ -110,7 +113,7 @@ def test_another_error_of_the_system_is_not_hidden(tmp_path, monkeypatch):
 
 def test_a_run_on_a_full_disk_fails_in_words_and_goes_on_when_there_is_room(tmp_path, make_video, monkeypatch):
     work_here(monkeypatch)
-    make_video(tmp_path / "footage" / "one.mp4", 100, (320, 240))
+    make_video(tmp_path / "footage" / "one.mp4", 100, (640, 480))
     settings = Settings().changed("select", {"budget": "100%"})
     run(tmp_path / "whole" / "project", tmp_path / "footage", settings=settings)
     root = tmp_path / "project"
@@ -118,7 +121,7 @@ def test_a_run_on_a_full_disk_fails_in_words_and_goes_on_when_there_is_room(tmp_
     entries = {path: path.read_bytes() for path in (tmp_path / "cache" / "ingest").rglob("*") if path.is_file()}
     code = (
         "import resource, signal, sys; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({SMALL_BYTES}, {SMALL_BYTES}))\n"
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({RUN_BYTES}, {RUN_BYTES}))\n"
         "sys.argv = ['egoclean', *sys.argv[1:]]\n"
         "from egoclean.cli.main import main; main()"
     )
@@ -132,6 +135,13 @@ def test_a_run_on_a_full_disk_fails_in_words_and_goes_on_when_there_is_room(tmp_
     summary, _ = run(root, tmp_path / "footage", settings=settings)
     assert summary.exit_status == 0
     assert len(manifest_of(root)) == len(manifest_of(tmp_path / "whole" / "project")) == 2
+
+
+def test_a_catalog_on_a_full_disk_does_not_ask_to_be_deleted(tmp_path, small_files):
+    catalog = Catalog(tmp_path / "catalog.sqlite")
+    with pytest.raises(CacheError, match="Free some space") as raised:
+        catalog.replace_clips([ClipRow(str(number), {"text": "x" * 1000}) for number in range(100)])
+    assert "Delete" not in str(raised.value)
 
 
 def test_a_cache_that_vanishes_while_a_page_reads_is_no_error(tmp_path, make_video, monkeypatch):
