@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 from egoclean.library import Library
-from egoclean.pipeline import CLIP_VERBS
+from egoclean.stages import CLIP_VERBS
 
 
 def project_status(library: Library) -> dict[str, Any]:

@@ -20,7 +20,7 @@ LAYERS = {
     "sources": 4, "exporters": 4, "demo": 4,
     "engines": 5,
     "verbs": 6, "library": 6, "tables": 7, "report": 6,
-    "pipeline": 8, "panels": 8,
+    "stages": 7, "pipeline": 8, "panels": 8,
     "status": 9, "files": 9,
     "ui": 10, "cli": 10, "jobs": 10, "__main__": 11,
     "app": 11, "pages": 11,

@@ -1,0 +1,201 @@
+"""One stage of a run: the jobs of its verbs, done by worker processes, with every ending recorded."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from egoclean.engines.local import Task, TaskResult, run_tasks
+from egoclean.library import Library
+from egoclean.records import Clip
+from egoclean.report import Reporter
+from egoclean.store.catalog import StepRow, StepStatus
+from egoclean.store.project import Project, Settings
+from egoclean.verbs import embed, ingest, rectify, score, structure
+from egoclean.verbs.job import Job, Outcome, do_job
+
+CLIP_VERBS: Mapping[str, Any] = {
+    "ingest": ingest,
+    "rectify": rectify,
+    "score": score,
+    "embed": embed,
+    "structure": structure,
+}
+"""The verbs that work clip by clip, in order, and the module of each."""
+
+DECODER_MEMORY_BYTES = 8 << 30
+"""Address space of a process that opens footage: a file that asks for more costs one clip, not the machine."""
+
+MODEL_VERBS = ("score", "embed")
+"""Verbs that run networks: in one process that stays, and without a limit on time, since a CPU may think for hours."""
+
+_UNITS = {"ingest": "clips", "rectify": "frames", "score": "windows", "embed": "windows", "structure": "clips"}
+
+
+@dataclass
+class RunState:
+    """What one run knows while it works."""
+
+    project: Project
+    settings: Settings
+    reporter: Reporter
+    library: Library
+    keys: dict[str, dict[str, str]] = field(default_factory=dict)
+    stopped: set[str] = field(default_factory=set)
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("done", "reused", "rejected", "failed"), 0))
+    reasons: list[str] = field(default_factory=list)
+    frames: dict[str, int] = field(default_factory=dict)
+
+
+def run_stage(state: RunState, clips: list[Clip], verbs: tuple[str, ...], workers: int) -> list[Clip]:
+    """Run ``verbs`` for every clip that is still in; return the clips with what was found out about them.
+
+    What is in the cache is not done again; clips with the same bytes and settings share one job.
+    """
+    jobs = _jobs(state, clips, verbs)
+    progress = _StageProgress(state, jobs, verbs)
+    pending = _reuse(state, jobs, progress)
+    share = max(1, workers // max(1, len(pending)))
+    tasks = [Task(key, (replace(same[0], workers=share),), _timeout_s(state, same[0])) for key, same in pending.items()]
+    memory_bytes = None if verbs == MODEL_VERBS else DECODER_MEMORY_BYTES
+    results = run_tasks(
+        do_job, tasks, workers, memory_bytes=memory_bytes, on_progress=progress.advance, with_progress=True
+    )
+    for result in results:
+        for job in pending[result.key]:
+            if result.value is not None:
+                _finish(state, job, result.value, progress)
+            else:
+                _fail(state, job, result, progress)
+    return [_with_facts(state, clip) for clip in clips] if "ingest" in verbs else clips
+
+
+def _timeout_s(state: RunState, job: Job) -> float | None:
+    """Return how long a job may take before it counts as hung."""
+    if job.key.verb in MODEL_VERBS:
+        return None
+    return 600.0 + state.frames.get(job.clip.clip_id, 0)
+
+
+def _jobs(state: RunState, clips: Iterable[Clip], verbs: tuple[str, ...]) -> list[Job]:
+    jobs = []
+    for clip in clips:
+        if clip.rejected or clip.clip_id in state.stopped:
+            continue
+        keys = state.keys.setdefault(clip.clip_id, {})
+        for verb in verbs:
+            config = getattr(state.settings, verb)
+            key = CLIP_VERBS[verb].key(clip, keys, config)
+            keys[verb] = key.key
+            jobs.append(Job(state.library.cache.root, key, clip, config, dict(keys)))
+    return jobs
+
+
+class _StageProgress:
+    """Adds up the progress of the jobs of one stage, verb by verb, in the verb's unit."""
+
+    def __init__(self, state: RunState, jobs: Sequence[Job], verbs: tuple[str, ...]) -> None:
+        self._reporter = state.reporter
+        self._sizes = {job.key.key: _job_size(state, job) for job in jobs}
+        self._verb_of = {job.key.key: job.key.verb for job in jobs}
+        self._done = dict.fromkeys(self._sizes, 0.0)
+        self._sum_done: dict[str, float] = defaultdict(float)
+        self._sum_total: dict[str, float] = defaultdict(float)
+        for key, verb in self._verb_of.items():
+            self._sum_total[verb] += self._sizes[key]
+        for verb in verbs:
+            self._report(verb)
+
+    def advance(self, key: str, done: int, total: int) -> None:
+        """A job has done ``done`` of its ``total`` steps."""
+        self._set(key, self._sizes[key] * done / max(1, total))
+
+    def end(self, key: str) -> None:
+        """A job has ended."""
+        self._set(key, self._sizes[key])
+
+    def _set(self, key: str, done: float) -> None:
+        verb = self._verb_of[key]
+        self._sum_done[verb] += done - self._done[key]
+        self._done[key] = done
+        self._report(verb)
+
+    def _report(self, verb: str) -> None:
+        self._reporter.stage(verb, round(self._sum_done[verb], 2), self._sum_total[verb], _UNITS[verb])
+
+
+def _job_size(state: RunState, job: Job) -> float:
+    frames = state.frames.get(job.clip.clip_id, 1)
+    if _UNITS[job.key.verb] == "frames":
+        return float(frames)
+    if _UNITS[job.key.verb] == "windows":
+        records = len(job.clip.source.frame_records)
+        rate = job.clip.header.average_rate if job.clip.header else None
+        return float(
+            records or max(1, round((frames - job.config.window_frames) / float(rate or 30) / job.config.stride_s))
+        )
+    return 1.0
+
+
+def _reuse(state: RunState, jobs: Sequence[Job], progress: _StageProgress) -> dict[str, list[Job]]:
+    """Record what the cache has and return the other jobs, those of one key together."""
+    pending: dict[str, list[Job]] = {}
+    rows = []
+    for job in jobs:
+        entry = state.library.cache.get(job.key)
+        if entry is None:
+            pending.setdefault(job.key.key, []).append(job)
+        elif entry.rejection is not None:
+            _finish(state, job, Outcome(job.key, entry.details, entry.rejection, True, 0.0), progress)
+        else:
+            state.counts["reused"] += 1
+            rows.append(_done_row(job, entry.details))
+            progress.end(job.key.key)
+    state.library.catalog.record(rows)
+    return pending
+
+
+def _finish(state: RunState, job: Job, outcome: Outcome, progress: _StageProgress) -> None:
+    progress.end(job.key.key)
+    if outcome.rejection is not None:
+        reason = str(outcome.rejection["message"])
+        end_clip(state, job.clip.clip_id, job.key.verb, job.key.key, StepStatus.REJECTED, reason, outcome.seconds)
+        return
+    state.counts["reused" if outcome.reused else "done"] += 1
+    row = _done_row(job, outcome.details)
+    state.library.catalog.record([row])
+    if not outcome.reused:
+        state.reporter.clip(job.key.verb, job.clip.clip_id, str(row.status), row.reason, outcome.seconds)
+
+
+def _done_row(job: Job, details: Mapping[str, Any]) -> StepRow:
+    reason = str(details.get("reason", ""))
+    return StepRow(job.clip.clip_id, job.key.verb, job.key.key, StepStatus.DONE, reason, details)
+
+
+def _fail(state: RunState, job: Job, result: TaskResult, progress: _StageProgress) -> None:
+    progress.end(job.key.key)
+    reason = result.error.message if result.error else "unknown failure"
+    end_clip(state, job.clip.clip_id, job.key.verb, job.key.key, StepStatus.FAILED, reason, 0.0)
+
+
+def end_clip(
+    state: RunState, clip_id: str, verb: str, key: str, status: StepStatus, reason: str, seconds: float
+) -> None:
+    """Take a clip out of the run, with the reason."""
+    state.stopped.add(clip_id)
+    state.counts["rejected" if status is StepStatus.REJECTED else "failed"] += 1
+    state.reasons.append(f"{clip_id}: {verb}: {reason}")
+    state.library.catalog.record([StepRow(clip_id, verb, key, status, reason)])
+    state.reporter.clip(verb, clip_id, str(status), reason, seconds)
+
+
+def _with_facts(state: RunState, clip: Clip) -> Clip:
+    entry = state.library.entry(clip.clip_id, "ingest")
+    if entry is None:
+        return clip
+    facts = ingest.read_facts(entry.details)
+    state.frames[clip.clip_id] = facts.frame_count or sum(len(r.frame_paths) for r in clip.source.frame_records)
+    return replace(clip, header=facts.header, problems=(*clip.problems, *facts.problems))
