@@ -82,7 +82,7 @@ def digits(splits: int) -> dict[str, list[dict[str, float]]]:
     methods: dict[str, Callable[[Unit, int], list[Rows]]] = {
         name: by_strategy(name) for name in ("knn", "kcenter", "cluster", "random")
     }
-    methods |= {f"knn, {count} neighbours": by_strategy("knn", neighbours=count) for count in (10, 100, 200, 300)}
+    methods |= {f"knn, {count} neighbours": by_strategy("knn", neighbours=count) for count in (10, 100, 1000)}
     methods["k-means, as many clusters"] = kmeans_medoids
     methods["suppression of 10 neighbours"] = suppression
     if importlib.util.find_spec("apricot") is not None:

@@ -181,7 +181,7 @@ class SelectConfig:
     )
     neighbours: int = option(
         0,
-        "Neighbours a row keeps in the kNN graph; 0 chooses it from the number of rows, 100 to 1,000.",
+        "Neighbours a row keeps in the kNN graph; 0 chooses it from the number of rows, 50 to 200.",
         minimum=0,
         maximum=4096,
     )

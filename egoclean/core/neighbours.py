@@ -30,7 +30,7 @@ _BACKGROUND_ROWS = 1000
 _BLOCK_ROWS = 512
 _EDGES_WANTED = 4_000_000
 _MOST_EDGES = 50_000_000
-_FEWEST, _MOST = 100, 1000
+_FEWEST, _MOST = 100, 200
 
 Progress = Callable[[int, int], None]
 
@@ -82,9 +82,9 @@ def neighbour_count(row_count: int, wanted: int = 0) -> int:
     """Return how many neighbours a row keeps: ``wanted``, or chosen from the number of rows when that is 0.
 
     The fewer the rows, the more of them each must be able to stand for: to cover ``n`` rows with ``m`` picks a pick
-    must reach ``n / m`` of them. Four million edges cost little to search, so a graph takes as many, within 100 and
-    1,000 neighbours a row; below 1,000 rows it is complete. Beyond 50 million edges memory is what costs, and half a
-    million rows or more keep fewer, down to 50.
+    must reach ``n / m`` of them, 100 where one row in a hundred is chosen. Up to 20,000 rows keep twice that, 40,000
+    rows and more 100. Beyond 50 million edges memory is what costs, and half a million rows or more keep fewer, down
+    to 50. Up to 200 rows the graph is complete.
     """
     affordable = min(max(_MOST_EDGES // max(row_count, 1), _FEWEST // 2), _FEWEST)
     chosen = wanted or min(max(_EDGES_WANTED // max(row_count, 1), affordable), _MOST)
