@@ -80,6 +80,7 @@ class RunRecorder:
         self._stages: dict[str, StageProgress] = {}
         self._started: dict[str, float] = {}
         self._written = 0.0
+        self.finish(RunState.RUNNING, "")
         write_json(
             self.folder / "run.json",
             {
@@ -90,7 +91,6 @@ class RunRecorder:
                 "started_at": time.time(),
             },
         )
-        self.finish(RunState.RUNNING, "")
 
     def stage(self, verb: str, done: float, total: float, unit: str, **details: Any) -> None:
         """Record how far ``verb`` is; written at most four times a second, and when a stage starts or ends."""

@@ -81,3 +81,13 @@ def test_a_torn_event_is_left_out(tmp_path):
 def test_rate_and_time_left(done, seconds, rate, left):
     stage = StageProgress("score", done, 10, "windows", seconds, "running")
     assert (stage.rate, stage.seconds_left) == (rate, left)
+
+
+def test_a_run_that_can_be_found_can_be_read(tmp_path, monkeypatch):
+    """``run.json`` is written last: who waits for it finds the rest."""
+    from egoclean.store import runs
+
+    written = []
+    monkeypatch.setattr(runs, "write_json", lambda path, value: written.append(path.name))
+    RunRecorder(tmp_path, [])
+    assert written == ["state.json", "run.json"]
