@@ -68,7 +68,7 @@ def test_a_run_is_started_watched_stopped_and_taken_up_again(tmp_path, make_vide
     assert read_run(folder).state is RunState.INTERRUPTED, read_run(folder).log.read_text()
     wait_until(lambda: not any(is_alive(pid) for pid in session))
     assert not jobs.stop_run(read_run(folder)), "what has ended is not stopped again"
-    assert "interrupted; run the same command again" in read_run(folder).log.read_text()
+    wait_until(lambda: "interrupted; run the same command again" in read_run(folder).log.read_text())
     again = project.runs / jobs.start_run(project, arguments)
     wait_until(lambda: read_run(again).state is not RunState.RUNNING)
     assert read_run(again).state is RunState.DONE, read_run(again).log.read_text()
@@ -83,7 +83,7 @@ def test_a_run_that_cannot_start_says_why_in_its_log(tmp_path):
     wait_until(lambda: read_run(folder).state is not RunState.RUNNING)
     assert read_run(folder).state is RunState.FAILED
     assert "nowhere" in read_run(folder).message
-    assert "nowhere" in read_run(folder).log.read_text()
+    wait_until(lambda: "nowhere" in read_run(folder).log.read_text())
 
 
 @pytest.mark.timeout(900)
