@@ -13,6 +13,7 @@ from egoclean.library import Library
 from egoclean.ui import clip_view, loaders, metrics, windows_table
 from egoclean.ui.format import count, footage, plain, share
 from egoclean.ui.glossary import TERMS
+from egoclean.ui.range_slider import range_slider, set_range
 from egoclean.ui.start import show_error
 from egoclean.ui.tables import footage_s, nearest_to, split_by_thresholds
 
@@ -46,16 +47,12 @@ def show_thresholds(library: Library, windows: pd.DataFrame, signal: str) -> Non
     if not most > least:
         st.info(f"All windows have the same {signal.replace('_', ' ')}: {least:.4g}. There is nothing to part.")
         return
-    step = (most - least) / 200
     key = f"thresholds_{signal}"
-    low, high = st.slider(
-        f"Keep windows with {signal.replace('_', ' ')} from … to …",
-        least, most, (least, most), step=step, format="%.4f", key=key, persist_state="session",
-        help="Drag the ends, or draw a range on the histogram.",
-    )  # fmt: skip
-    # The slider counts in steps and may stop short of the greatest value.
-    reach = most if high >= most - step else high
-    parts = split_by_thresholds(windows, signal, low, reach)
+    label = f"Keep windows with {signal.replace('_', ' ')} from … to …"
+    text = "Drag the ends, or draw a range on the histogram."
+    lowest, highest = range_slider(st.container(), label, least, most, (least, most), key, text)
+    low, high = least if lowest is None else lowest, most if highest is None else highest
+    parts = split_by_thresholds(windows, signal, low, high)
     total_s, kept_s = footage_s(windows), footage_s(parts.kept)
     kept, dropped, below, above = st.columns(4)
     said = f"{footage(kept_s)}, {share(kept_s, total_s)}"
@@ -65,18 +62,18 @@ def show_thresholds(library: Library, windows: pd.DataFrame, signal: str) -> Non
     metrics.number(dropped, "Dropped", count(len(parts.dropped), "window"), lost, about)
     metrics.number(below, "Below the range", count(len(parts.below), "window"))
     metrics.number(above, "Above the range", count(len(parts.above), "window"))
-    # A line at the very end of the values would say that something is dropped there.
-    histogram = score_histogram(
-        values, low if low > least else None, reach if reach < most else None, signal.replace("_", " ")
-    )
+    histogram = score_histogram(values, lowest, highest, signal.replace("_", " "))
     histogram.update_layout(dragmode="select", selectdirection="h")
     st.plotly_chart(
         histogram,
-        key=f"{key}_figure", on_select=lambda: _take_range(key, least, most), selection_mode="box",
+        key=f"{key}_figure", on_select=lambda: _take_range(key), selection_mode="box",
     )  # fmt: skip
     if len(parts.unscored):
         st.caption(f"{count(len(parts.unscored), 'window')} without a value count as dropped.")
-    _show_examples(library, windows, signal, low if low > least else reach)
+    if signal == "score" and st.button("Use this range in Select", icon=":material/checklist:"):
+        set_range("select_scores", low, high)
+        st.switch_page("pages/select.py")
+    _show_examples(library, windows, signal, high if lowest is None else low)
 
 
 def show_explanations(windows: pd.DataFrame, signal: str) -> None:
@@ -157,8 +154,8 @@ def _show_examples(library: Library, windows: pd.DataFrame, signal: str, line: f
             clip_view.show_player(library, clip, key="near_player", time_s=span[0], span=span, loop=True, lanes=())
 
 
-def _take_range(key: str, least: float, most: float) -> None:
+def _take_range(key: str) -> None:
     boxes = st.session_state[f"{key}_figure"]["selection"]["box"]
     if boxes:
         low, high = sorted(float(item) for item in boxes[0]["x"])
-        st.session_state[key] = (min(max(least, low), most), max(min(most, high), least))
+        set_range(key, low, high)

@@ -13,6 +13,7 @@ from egoclean.library import Library, SelectionView
 from egoclean.ui import clip_view, config_widgets, loaders, metrics, windows_table
 from egoclean.ui.format import count, footage, plain, share
 from egoclean.ui.glossary import meaning
+from egoclean.ui.range_slider import range_slider
 from egoclean.ui.tables import footage_s
 from egoclean.verbs.select import preview_selection, select_and_save
 
@@ -116,19 +117,9 @@ def _thresholds(config: SelectConfig, windows: pd.DataFrame) -> SelectConfig:
     least, most = (float(scores.min()), float(scores.max())) if len(scores) else (0.0, 0.0)
     marks, duplicates = st.columns([2, 1])
     if most > least:
-        step = (most - least) / 200
-        low, high = marks.slider(
-            "Keep scores from … to …",
-            least,
-            most,
-            (max(least, config.minimum_score or least), min(most, config.maximum_score or most)),
-            step=step,
-            format="%.4f",
-            key="select_scores",
-            help=f"{meaning('score')} The ends of the scale mean no limit.",
-        )
-        lowest = None if low <= least else float(low)
-        highest = None if high >= most - step else float(high)
+        start = (config.minimum_score or least, config.maximum_score or most)
+        text = f"{meaning('score')} The ends of the scale mean no limit."
+        lowest, highest = range_slider(marks, "Keep scores from … to …", least, most, start, "select_scores", text)
         config = dataclasses.replace(config, minimum_score=lowest, maximum_score=highest)
     with duplicates:
         return config_widgets.config_inputs(config, ("near_duplicate",), "select")

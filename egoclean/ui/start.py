@@ -10,9 +10,13 @@ from egoclean import jobs
 from egoclean.config import VERB_CONFIGS
 from egoclean.errors import EgocleanError
 from egoclean.library import Library
+from egoclean.pipeline import discover_clips
+from egoclean.records import ClipKind
 from egoclean.store.project import Project
-from egoclean.ui.format import plain, size
+from egoclean.ui.format import count, plain, size
 from egoclean.ui.project import readable_roots, resolve_source
+
+_NOTES = 5
 
 
 def start(project: Project, arguments: Sequence[str]) -> None:
@@ -48,19 +52,43 @@ def source_form(project: Project, busy: bool) -> None:
             + ", ".join(map(str, readable_roots())),
         )
         clips = st.number_input("Clips at most", min_value=1, value=None, placeholder="all of them")
-        sent = st.form_submit_button("Run on this footage", icon=":material/play_arrow:", disabled=busy)
-    if sent:
+        with st.container(horizontal=True):
+            sent = st.form_submit_button("Run on this footage", icon=":material/play_arrow:", disabled=busy)
+            asked = st.form_submit_button(
+                "Look first", icon=":material/search:", help="Lists what is there; starts nothing."
+            )
+    if sent or asked:
         try:
             source = resolve_source(text)
+            if asked:
+                _show_what_is_there(project, source)
         except EgocleanError as error:
             show_error(error)
             return
-        start(project, [source, *(["--clips", str(clips)] if clips else [])])
+        if sent:
+            start(project, [source, *(["--clips", str(clips)] if clips else [])])
 
 
 def show_error(error: EgocleanError) -> None:
     """Show an error as one sentence and what to do about it; names in it are shown letter by letter."""
     st.error(f"{plain(error.message)}\n\n{plain(error.hint)}" if error.hint else plain(error.message))
+
+
+def _show_what_is_there(project: Project, source: str) -> None:
+    with st.spinner("Listing the source…", show_time=True):
+        clips, notes = discover_clips([source], project.settings())
+    total = sum(clip.location.size_bytes or 0 for clip in clips if clip.location is not None)
+    kinds = ", ".join(sorted({"frame records" if clip.kind is ClipKind.FRAMES else "videos" for clip in clips}))
+    calibrated = sum(clip.intrinsics is not None or clip.intrinsics_path is not None for clip in clips)
+    st.success(
+        f"{count(len(clips), 'clip')} ({kinds or 'nothing that can be read'})"
+        + (f", {size(total)}" if total else "")
+        + f"; {calibrated:,} with a camera calibration."
+    )
+    for note in notes[:_NOTES]:
+        st.caption(plain(note.message))
+    if len(notes) > _NOTES:
+        st.caption(f"and {len(notes) - _NOTES:,} notes more.")
 
 
 def resume_form(library: Library) -> None:

@@ -1,11 +1,13 @@
 """A finished project that a test may write into, and the dashboard run on it without a browser."""
 
+import json
 import os
 import shutil
 from pathlib import Path
 
 import pytest
 import streamlit as st
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from egoclean.library import Library
@@ -68,3 +70,15 @@ def open_page():
         return app if name == "overview" else app.switch_page(f"pages/{name}.py").run()
 
     return show
+
+
+@pytest.fixture
+def demo_source(tmp_path):
+    """A folder with one frame manifest: a source that is listed in no time."""
+    folder = tmp_path / "frames"
+    folder.mkdir()
+    names = [f"{index:02d}.jpg" for index in range(16)]
+    for name in names:
+        Image.new("RGB", (32, 32)).save(folder / name)
+    (folder / "clips.jsonl").write_text(json.dumps({"frame_paths": names, "scene": "s"}) + "\n", encoding="utf-8")
+    return folder

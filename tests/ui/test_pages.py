@@ -109,6 +109,16 @@ def test_ingest_starts_on_a_folder_and_refuses_others_with_one_sentence(project,
     assert started == [[str(tmp_path / "footage")]]
 
 
+def test_ingest_looks_first_and_starts_nothing(project, open_page, monkeypatch, demo_source):
+    monkeypatch.setattr(jobs, "start_run", lambda project, arguments: pytest.fail("a run was started"))
+    monkeypatch.setenv("EGOCLEAN_ROOTS", str(demo_source))
+    app = open_page("ingest")
+    app.text_input[0].set_value(str(demo_source / "clips.jsonl"))
+    widget(app.button, "Look first").click().run()
+    assert not app.exception
+    assert app.success[0].value.startswith("1 clip (frame records)")
+
+
 def test_clips_search_narrows_and_open_plays(library, open_page):
     app = open_page("clips")
     wanted = library.clips()[-1].clip_id
@@ -143,6 +153,19 @@ def test_score_thresholds_part_the_windows(library, open_page):
     kept = int(metric(app, "Kept").split()[0].replace(",", ""))
     assert kept == int((scores >= app.slider[0].value[0]).sum())
     assert 0 < kept < len(scores)
+
+
+def test_a_range_of_scores_goes_to_select(library, open_page):
+    app = open_page("score")
+    middle = float(library.windows()["score"].median())
+    app.slider[0].set_value((middle, app.slider[0].max)).run()
+    low = app.slider[0].value[0]
+    widget(app.button, "Use this range in Select").click().run()
+    assert not app.exception
+    app.switch_page("pages/select.py").run()
+    assert not app.exception
+    assert widget(app.slider, "Keep scores from … to …").value[0] == pytest.approx(low)
+    assert not app.warning or "default value" not in texts(app)
 
 
 def test_a_choice_of_clip_holds_on_the_next_page(library, open_page):

@@ -1,0 +1,32 @@
+"""A slider with two ends that other parts of the dashboard can move: a drag on a figure, another page."""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
+
+_STEPS = 200
+
+
+def range_slider(
+    place: DeltaGenerator, label: str, least: float, most: float, start: tuple[float, float], key: str, help_text: str
+) -> tuple[float | None, float | None]:
+    """Return the two ends a person set between ``least`` and ``most``, None for an end that stands at the scale's end.
+
+    ``least`` must be below ``most``; ``start`` holds until someone moved the slider or :func:`set_range` did.
+    """
+    wanted, version = st.session_state.get(f"{key}_wanted", (start, 0))
+    ends = (min(max(least, wanted[0]), most), max(min(most, wanted[1]), least))
+    step = (most - least) / _STEPS
+    # A new key for each range that was set from elsewhere: a widget takes its first value only when it is new.
+    low, high = place.slider(
+        label, least, most, ends, step, "%.4f", f"{key}_{version}", help_text, persist_state="session"
+    )
+    # The slider counts in steps and may stop short of the greatest value.
+    return (low if low > least else None), (high if high < most - step else None)
+
+
+def set_range(key: str, low: float, high: float) -> None:
+    """Move the slider ``key`` to another range at its next drawing."""
+    _, version = st.session_state.get(f"{key}_wanted", ((low, high), 0))
+    st.session_state[f"{key}_wanted"] = ((low, high), version + 1)
