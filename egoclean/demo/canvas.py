@@ -21,6 +21,9 @@ from egoclean.records import CameraModel, Intrinsics
 Array = NDArray[np.float64]
 Picture = NDArray[np.uint8]
 
+HALVED_WIDTH = 900
+"""Pictures at least this wide have their surfaces sampled at half size."""
+
 _SHIFT = 4
 _FAR_PX = 6000.0
 _NEAR_M = 0.03
@@ -102,7 +105,7 @@ class Lens:
         left, top = start[0] // step, start[1] // step
         right, bottom = -(-(start[0] + size[0]) // step) + 2, -(-(start[1] + size[1]) // step) + 2
         part = coarse[top:bottom, left:right]
-        inner = step if self.width < 900 else step // 2
+        inner = step if self.width < HALVED_WIDTH else step // 2
         places = cv2.resize(part, (part.shape[1] * inner, part.shape[0] * inner), interpolation=cv2.INTER_LINEAR)
         buffer = self.scratch("seen", *places.shape[:2])
         seen = cv2.remap(texture, places, _NO_MAP, cv2.INTER_LINEAR, dst=buffer)

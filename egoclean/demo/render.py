@@ -47,7 +47,8 @@ class FactoryRenderer:
         self._style = workplace_style(clip.worker.seed)
         self._movement = Movement(clip, self._style)
         self._lens = Lens(self.camera)
-        self._radius = max(96, round(math.pi * self.camera.fx * 0.85))
+        detail = 0.85 if self.camera.image_width < canvas.HALVED_WIDTH else 0.55
+        self._radius = max(96, round(math.pi * self.camera.fx * detail))
         self._across = np.linspace(-1, 1, self._lens.columns, dtype=np.float32)[None, :]
         self._room = scenery.paint_room(self._style, self._radius)
         self._bench_scale = min(scenery.BENCH_PX_PER_M, max(60, round(self.camera.fx / 0.55)))
