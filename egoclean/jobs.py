@@ -179,8 +179,10 @@ class PanelWorker:
             request = json.dumps({"clip_id": clip_id, "window": window, "frame": frame})
             if process.stdin is None or process.stdout is None:
                 raise EgocleanError("The model worker has no pipes.", "Restart the dashboard.")
-            process.stdin.write(request + "\n")
-            process.stdin.flush()
+            # a worker that left meanwhile gives no line, which is said below
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write(request + "\n")
+                process.stdin.flush()
             if not select.select([process.stdout], [], [], _PANEL_TIMEOUT_S)[0]:
                 process.kill()
                 raise EgocleanError(f"The model worker gave no panel in {_PANEL_TIMEOUT_S:.0f} s.", "Try again.")
@@ -193,7 +195,13 @@ class PanelWorker:
         return Path(answer["path"])
 
     def _running(self) -> subprocess.Popen[str]:
-        if self._process is None or self._process.poll() is not None:
+        if self._process is not None and self._process.poll() is not None:
+            for stream in (self._process.stdin, self._process.stdout):
+                with contextlib.suppress(BrokenPipeError):
+                    if stream is not None:
+                        stream.close()
+            self._process = None
+        if self._process is None:
             command = [sys.executable, "-m", "egoclean.panels", str(self._project.root)]
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         return self._process

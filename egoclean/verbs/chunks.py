@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -58,8 +60,12 @@ def _stored_chunks(folder: Path, count: int) -> list[Columns]:
         path = _chunk_path(folder, number)
         if not path.is_file():
             break
-        with np.load(path, allow_pickle=False) as stored:
-            chunks.append({name: stored[name] for name in stored.files})
+        try:
+            with np.load(path, allow_pickle=False) as stored:
+                chunks.append({name: stored[name] for name in stored.files})
+        except (OSError, EOFError, ValueError, AttributeError, zipfile.BadZipFile, zlib.error):
+            # a damaged chunk costs its windows and those after it, not the clip
+            break
     return chunks
 
 
