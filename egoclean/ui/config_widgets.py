@@ -59,7 +59,7 @@ def budget_input(base: SelectConfig, window_count: int, total_s: float, key: str
         label = f"Minutes to choose, of {footage(total_s)}"
         return f"{right.slider(label, 0.1, longest, start_minutes, 0.1, key=f'{key}_minutes'):g}min"
     percent = min(100.0, max(0.5, 100 * (amount or 0.1)))
-    return f"{right.slider('Share of all windows, per cent', 0.5, 100.0, percent, 0.5, key=f'{key}_share'):g}%"
+    return f"{right.slider('Share of all windows, per cent', 0.5, 100.0, percent, 0.5, '%g', key=f'{key}_share'):g}%"
 
 
 def _field_input(item: dataclasses.Field[Any], hint: Any, value: Any, key: str) -> Any:

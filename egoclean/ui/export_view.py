@@ -71,7 +71,7 @@ def manifest_bytes(library: Library, view: SelectionView, format_name: str) -> M
     """Return the manifest's bytes: the very file that ``egoclean export`` writes."""
     data = _manifest_bytes(library, selection_stamp(library), view, format_name)
     name = f"manifest.{format_name}"
-    note = f"{count(len(view.chosen), 'row')}, {size(len(data))}. Also kept as {plain(library.project.exports / name)}."
+    note = f"{count(len(view.chosen), 'row')}, {size(len(data))}. Also kept in the project, as exports/{name}."
     return ManifestFile(name, _TYPES[format_name], data, note)
 
 

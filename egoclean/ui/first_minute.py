@@ -45,4 +45,4 @@ def show(project: Project) -> None:
     half = -(-len(lines) // 2)
     left.markdown("  \n".join(lines[:half]))
     right.markdown("  \n".join(lines[half:]))
-    st.caption(f"The project will be kept in {plain(project.root)}.")
+    st.caption(f"The project will be kept in the folder {plain(project.root.name)}.", help=plain(project.root))

@@ -60,7 +60,7 @@ def stage_text(stage: StageProgress) -> str:
     """Return a stage in words: ``score · 34 of 60 windows · 1.2 windows/s · 22 s left``."""
     parts = [f"**{plain(stage.verb)}**", f"{stage.done:,.0f} of {stage.total:,.0f} {plain(stage.unit)}"]
     if stage.rate is not None:
-        slow = f"{1 / stage.rate:,.3g} s for one of the {plain(stage.unit)}"
+        slow = f"{1 / stage.rate:,.3g} s a {plain(stage.unit.removesuffix('s'))}"
         parts.append(f"{stage.rate:,.3g} {plain(stage.unit)}/s" if stage.rate >= 1 else slow)
     if stage.state == "done":
         parts.append(f"done in {duration(stage.seconds)}")

@@ -231,6 +231,9 @@ class Player {
         bar.dataset.start = start;
         bar.dataset.stop = stop;
         svg.append(bar);
+        if ((stop - start) * scale > 7 * label.length) {
+          svg.append(element("text", { class: "label", x: LABEL_PX + start * scale + 4, y: y + 12 }, label));
+        }
       }
     });
     const step = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600].find((item) => item * scale > 56) || 7200;
