@@ -61,7 +61,7 @@ def _stored_chunks(folder: Path, count: int) -> list[Columns]:
         if not path.is_file():
             break
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
                 chunks.append({name: stored[name] for name in stored.files})
         except (OSError, EOFError, ValueError, AttributeError, zipfile.BadZipFile, zlib.error):
             # a damaged chunk costs its windows and those after it, not the clip
