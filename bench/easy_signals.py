@@ -25,12 +25,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from egoclean.demo import canvas
 from egoclean.demo.describe import describe_world
 from egoclean.demo.lenses import scaled
 from egoclean.demo.render import FactoryRenderer
 from egoclean.demo.truth import clip_truth
 from egoclean.demo.world import WORLD_VERSION
+from egoclean.media import canvas
 
 Array = NDArray[np.float64]
 

@@ -8,11 +8,12 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from egoclean.demo import canvas, street
-from egoclean.demo.canvas import Lens, Noise, Picture, View
+from egoclean.demo import street
 from egoclean.demo.motion import smooth
 from egoclean.demo.street import Shape
 from egoclean.demo.world import DrivingScene, rng_for
+from egoclean.media import canvas
+from egoclean.media.canvas import Lens, Noise, Picture, View
 from egoclean.records import Intrinsics
 
 Array = NDArray[np.float64]

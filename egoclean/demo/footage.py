@@ -5,24 +5,17 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from collections.abc import Callable, Sequence
-from fractions import Fraction
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import av
-from av.video.stream import VideoStream
+import numpy as np
+from numpy.typing import NDArray
 
-from egoclean.demo.canvas import to_yuv420
 from egoclean.demo.render import FactoryRenderer
 from egoclean.demo.world import FRAME_RATE_FPS, FactoryClip, Worker
+from egoclean.media.canvas import to_yuv420
+from egoclean.media.hevc import write_hevc
 from egoclean.records import to_plain
-
-_TIME_BASE = Fraction(1, FRAME_RATE_FPS * 512)
-_X265 = (
-    "log-level=none:pools=none:frame-threads=1:wpp=0:keyint=60:min-keyint=60:scenecut=0:bframes=0:rc-lookahead=0:"
-    "rd=1:psy-rd=0:weightp=0:aq-mode=0:cutree=0:ctu=32:min-cu-size=32"
-)
-_QUANTISER = "31"
 
 
 def write_clip(clip: FactoryClip, path: Path, advance: Callable[[int], None] | None = None) -> None:
@@ -31,21 +24,15 @@ def write_clip(clip: FactoryClip, path: Path, advance: Callable[[int], None] | N
     ``advance`` is called with the number of frames done since its last call.
     """
     renderer = FactoryRenderer(clip)
-    camera = renderer.camera
-    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
-        stream = container.add_stream("libx265", rate=FRAME_RATE_FPS)
-        assert isinstance(stream, VideoStream)
-        stream.width, stream.height, stream.pix_fmt = camera.image_width, camera.image_height, "yuv420p"
-        stream.codec_context.codec_tag = "hvc1"
-        stream.time_base = stream.codec_context.time_base = _TIME_BASE
-        stream.options = {"preset": "ultrafast", "qp": _QUANTISER, "x265-params": _X265}
+
+    def pictures() -> Iterator[NDArray[np.uint8]]:
         for index in range(clip.frame_count):
-            frame = av.VideoFrame.from_ndarray(to_yuv420(renderer.frame(index / FRAME_RATE_FPS)), format="yuv420p")
-            frame.pts, frame.time_base = index * 512, _TIME_BASE
-            container.mux(stream.encode(frame))
+            yield to_yuv420(renderer.frame(index / FRAME_RATE_FPS))
             if advance is not None:
                 advance(1)
-        container.mux(stream.encode(None))
+
+    camera = renderer.camera
+    write_hevc(path, camera.image_width, camera.image_height, FRAME_RATE_FPS, pictures())
 
 
 def clip_facts(clip: FactoryClip, size_bytes: int) -> dict[str, object]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from egoclean.demo.canvas import Picture, View, capsule_outlines, cross, fill_fixed, fixed
 from egoclean.demo.style import Colour, Style, shade
+from egoclean.media.canvas import Picture, View, capsule_outlines, cross, fill_fixed, fixed
 
 Array = NDArray[np.float64]
 

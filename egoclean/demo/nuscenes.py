@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from egoclean.demo.canvas import encode_jpeg
 from egoclean.demo.driving import CAMERA_HEIGHT_M, DrivingRenderer
 from egoclean.demo.lenses import driving_camera
 from egoclean.demo.world import DrivingScene, World
+from egoclean.media.canvas import encode_jpeg
 
 VERSION = "v1.0-mini"
 KEYFRAME_STEP_S = 0.5

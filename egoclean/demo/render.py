@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from egoclean.demo import canvas, fixtures, hands, scenery
-from egoclean.demo.canvas import Lens, Noise, Picture, View
+from egoclean.demo import fixtures, hands, scenery
 from egoclean.demo.fixtures import Solid
 from egoclean.demo.motion import Movement, Pose, smooth
 from egoclean.demo.style import shade, workplace_style
 from egoclean.demo.world import FRAME_RATE_FPS, FactoryClip, rng_for
+from egoclean.media import canvas
+from egoclean.media.canvas import Lens, Noise, Picture, View
 from egoclean.records import Intrinsics
 
 Array = NDArray[np.float64]

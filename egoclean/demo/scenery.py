@@ -12,7 +12,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from egoclean.demo.canvas import (
+from egoclean.demo.scripts import FLOOR_DROP_M, SHELF_DISTANCE_M
+from egoclean.demo.style import Colour, Style, shade
+from egoclean.demo.world import rng_for
+from egoclean.media.canvas import (
     Picture,
     draw_line,
     fill_circle,
@@ -22,9 +25,6 @@ from egoclean.demo.canvas import (
     sample,
     soft_noise,
 )
-from egoclean.demo.scripts import FLOOR_DROP_M, SHELF_DISTANCE_M
-from egoclean.demo.style import Colour, Style, shade
-from egoclean.demo.world import rng_for
 
 Array = NDArray[np.float64]
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,13 +17,12 @@ from egoclean.demo.footage import pack_worker, write_clip
 from egoclean.demo.nuscenes import shots_of, write_scene, write_tables
 from egoclean.demo.truth import truth_of
 from egoclean.demo.world import WORLD_VERSION, DrivingScene, FactoryClip, Size, World
-from egoclean.errors import UsageError
+from egoclean.engines.local import Task, run_tasks
+from egoclean.errors import EgocleanError, UsageError
 
 Progress = Callable[[int, int], None]
 
 PROCESSES = 2
-_POLL_S = 0.2
-_counter: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,21 +124,19 @@ def _render(world: World, root: Path, progress: Progress | None) -> None:
     videos = root / ".videos"
     videos.mkdir()
     clips = sorted(world.clips, key=lambda clip: -clip.frame_count * clip.worker.lens.image_width)
-    total = sum(clip.frame_count for clip in clips) + sum(len(shots_of(scene)) for scene in world.scenes)
-    context = multiprocessing.get_context("spawn")
-    counter = context.Value("q", 0)
-    executor = ProcessPoolExecutor(PROCESSES, mp_context=context, initializer=_begin, initargs=(counter,))
-    try:
-        waiting: set[Future[None]] = {executor.submit(_clip_job, clip, videos) for clip in clips}
-        waiting |= {executor.submit(_scene_job, scene, world, root / "nuscenes") for scene in world.scenes}
-        while waiting:
-            done, waiting = wait(waiting, timeout=_POLL_S, return_when=FIRST_COMPLETED)
-            for future in done:
-                future.result()
-            if progress is not None:
-                progress(int(counter.value), total)
-    finally:
-        executor.shutdown(wait=True, cancel_futures=True)
+    total = sum(map(_picture_count, clips)) + sum(map(_picture_count, world.scenes))
+    done: dict[str, int] = {}
+
+    def heard(key: str, made: int, _: int) -> None:
+        done[key] = made
+        if progress is not None:
+            progress(sum(done.values()), total)
+
+    tasks = [Task(clip.name, (clip, world, videos)) for clip in clips]
+    tasks += [Task(scene.name, (scene, world, root / "nuscenes")) for scene in world.scenes]
+    for result in run_tasks(_render_one, tasks, PROCESSES, on_progress=heard, with_progress=True):
+        if result.error is not None:
+            raise EgocleanError(f"demo: {result.key} could not be made: {result.error.message}", "Try again.")
     for worker in dict.fromkeys(clip.worker for clip in world.clips):
         pairs = [(clip, videos / f"{clip.name}.mp4") for clip in world.clips if clip.worker == worker]
         pack_worker(worker, pairs, root)
@@ -149,22 +144,22 @@ def _render(world: World, root: Path, progress: Progress | None) -> None:
     shutil.rmtree(videos)
 
 
-def _begin(counter: Any) -> None:
-    global _counter
-    _counter = counter
+def _picture_count(item: FactoryClip | DrivingScene) -> int:
+    return item.frame_count if isinstance(item, FactoryClip) else len(shots_of(item))
 
 
-def _advance(count: int) -> None:
-    with _counter.get_lock():
-        _counter.value += count
+def _render_one(item: FactoryClip | DrivingScene, world: World, folder: Path, progress: Progress) -> None:
+    made, total = 0, _picture_count(item)
 
+    def advance(count: int) -> None:
+        nonlocal made
+        made += count
+        progress(made, total)
 
-def _clip_job(clip: FactoryClip, folder: Path) -> None:
-    write_clip(clip, folder / f"{clip.name}.mp4", _advance)
-
-
-def _scene_job(scene: DrivingScene, world: World, root: Path) -> None:
-    write_scene(scene, world, root, _advance)
+    if isinstance(item, FactoryClip):
+        write_clip(item, folder / f"{item.name}.mp4", advance)
+    else:
+        write_scene(item, world, folder, advance)
 
 
 def _digests(root: Path) -> dict[str, dict[str, Any]]:

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 
 from egoclean.core.fisheye import project, unproject
-from egoclean.demo import canvas, scenery
+from egoclean.demo import scenery
 from egoclean.demo.lenses import LENSES, model_camera, scaled
 from egoclean.demo.style import workplace_style
+from egoclean.media import canvas
 
 
 @pytest.mark.parametrize("camera", [*LENSES, model_camera(96)])
