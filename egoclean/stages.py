@@ -76,7 +76,8 @@ def _timeout_s(state: RunState, job: Job) -> float | None:
     """Return how long a job may take before it counts as hung."""
     if job.key.verb in MODEL_VERBS:
         return None
-    return 600.0 + state.frames.get(job.clip.clip_id, 0)
+    pictures = sum(len(record.frame_paths) for record in job.clip.source.frame_records)
+    return 600.0 + max(pictures, state.frames.get(job.clip.clip_id, 0))
 
 
 def _jobs(state: RunState, clips: Iterable[Clip], verbs: tuple[str, ...]) -> list[Job]:

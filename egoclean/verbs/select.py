@@ -171,7 +171,8 @@ def _inside(times: NDArray[np.float64], span: Mapping[str, Any]) -> NDArray[np.b
 
 
 def _decided(library: Library, windows: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return which windows a person wants kept and rejected: those whose middle lies in a decided stretch."""
+    """Return which windows a person wants kept and rejected: the window decided on, and where the grid has changed since, those whose
+    middle lies in the decided stretch."""
     keep, reject = np.zeros(len(windows), dtype=np.bool_), np.zeros(len(windows), dtype=np.bool_)
     decisions = library.decisions()
     if not decisions:
@@ -181,7 +182,9 @@ def _decided(library: Library, windows: pd.DataFrame) -> tuple[NDArray[np.bool_]
     middle = (windows["start_pts"] + windows["stop_pts"]) / 2
     for decision in decisions.values():
         same = (shas == decision.clip_sha256) & (windows["time_base"] == decision.time_base)
-        hit = (same & (middle >= decision.start_pts) & (middle < decision.stop_pts)).to_numpy()
+        exact = same & (windows["start_pts"] == decision.start_pts) & (windows["stop_pts"] == decision.stop_pts)
+        within = same & (middle >= decision.start_pts) & (middle < decision.stop_pts)
+        hit = (exact if exact.any() else within).to_numpy()
         keep |= hit & (decision.verdict is Verdict.KEEP)
         reject |= hit & (decision.verdict is Verdict.REJECT)
     return keep, reject
