@@ -171,8 +171,10 @@ def _inside(times: NDArray[np.float64], span: Mapping[str, Any]) -> NDArray[np.b
 
 
 def _decided(library: Library, windows: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return which windows a person wants kept and rejected: the window decided on, and where the grid has changed since, those whose
-    middle lies in the decided stretch."""
+    """Return which windows a person wants kept and which rejected.
+
+    A decision takes the window it was made on; where the grid has changed since, those whose middle it holds.
+    """
     keep, reject = np.zeros(len(windows), dtype=np.bool_), np.zeros(len(windows), dtype=np.bool_)
     decisions = library.decisions()
     if not decisions:
