@@ -173,6 +173,7 @@ def test_media_come_in_pieces_and_nothing_else_comes(demo_address, own_project):
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(f"{demo_address}/files/{path}")
         assert refused.value.code in (400, 404)
+        refused.value.close()
 
 
 def test_another_site_cannot_talk_to_the_dashboard(demo_address):
@@ -182,5 +183,7 @@ def test_another_site_cannot_talk_to_the_dashboard(demo_address):
     }  # fmt: skip
     connection = http.client.HTTPConnection(demo_address.removeprefix("http://"), timeout=20)
     connection.request("GET", "/_stcore/stream", headers=headers)
-    assert connection.getresponse().status == 403
+    answer = connection.getresponse()
+    answer.read()
     connection.close()
+    assert answer.status == 403
