@@ -7,8 +7,8 @@ import json
 import tarfile
 
 import pytest
-from processes import run_egoclean
 from hub_server import TOKEN, Hub
+from processes import run_egoclean
 
 REPOSITORY = "builddotai/Egocentric-10K"
 FOLDER = "factory_001/workers/worker_001"
