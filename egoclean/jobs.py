@@ -137,6 +137,7 @@ def serve_dashboard(project: Project, host: str, port: int, open_browser: bool) 
         "server.fileWatcherType": "none",
         "client.showErrorDetails": "none",
         "browser.gatherUsageStats": "false",
+        "runner.magicEnabled": "false",
     }
     command = [
         sys.executable,
