@@ -42,7 +42,7 @@ def show_player(
         return None
     everything = timeline(library, clip)
     shown = player.PlayerInput(
-        videos=(player.PlayerVideo(source),),
+        videos=(player.PlayerVideo(source, offset_s=view_start_s(library, clip.clip_id)),),
         duration_s=float(clip.facts.get("duration_s") or 0.0),
         frame_rate=float(clip.facts.get("frame_rate") or 0.0),
         frame_count=int(clip.facts.get("frame_count") or 1),
@@ -55,6 +55,13 @@ def show_player(
         request=request_number(key, (clip.clip_id, time_s, span, loop)),
     )
     return player.show(shown, key=key)
+
+
+def view_start_s(library: Library, clip_id: str) -> float:
+    """Return where a clip's first frame stands on the clock of its view: views keep the source's own times."""
+    entry = loaders.entry(library, clip_id, "rectify")
+    summary = entry.details.get("summary") if entry else None
+    return float((summary or {}).get("view_start_s") or 0.0)
 
 
 def request_number(key: str, wish: object) -> int:

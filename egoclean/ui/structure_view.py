@@ -102,7 +102,10 @@ def show_two_moments(library: Library, clip: ClipRow, spans: tuple[tuple[float, 
     if source is None:
         return
     length = max(0.5, max(stop - start for start, stop in spans))
-    videos = tuple(player.PlayerVideo(source, clip_view.span_label(*span), offset_s=span[0]) for span in spans)
+    start_s = clip_view.view_start_s(library, clip.clip_id)
+    videos = tuple(
+        player.PlayerVideo(source, clip_view.span_label(*span), offset_s=start_s + span[0]) for span in spans
+    )
     rate = float(clip.facts.get("frame_rate") or 30.0)
     shown = player.PlayerInput(
         videos,
