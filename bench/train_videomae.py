@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from training_batches import Footage, cropped
+from training_batches import Footage, cropped, start_evenly
 from transformers import VideoMAEForPreTraining
 
 from egoclean.models.pixels import DEVIATION_FLOOR, IMAGENET_MEAN, IMAGENET_STD
@@ -15,6 +15,8 @@ VISIBLE = 7
 ASKED = 112
 """Hidden tokens a step predicts, of 336: a third of the decoder's work for nearly the same gradient."""
 GRID = (8, 7, 7)
+VISIBLE_WEIGHT = 0.5
+VISIBLE_STEPS = 400
 
 
 class Task:
@@ -25,6 +27,8 @@ class Task:
 
     def __init__(self) -> None:
         self.model = VideoMAEForPreTraining(small_videomae_config())
+        start_evenly(self.model)
+        self.visible_weight = VISIBLE_WEIGHT
 
     def modules(self) -> dict[str, torch.nn.Module]:
         """Return what a checkpoint keeps."""
@@ -37,10 +41,12 @@ class Task:
     def loss(self, footage: Footage, rng: np.random.Generator) -> torch.Tensor:
         """Return the loss of a fresh batch."""
         tokens, visible = batch_of(footage, rng)
-        return loss_of(self.model, tokens, visible, ASKED)
+        hidden_loss, visible_loss = losses_of(self.model, tokens, visible, ASKED)
+        return hidden_loss + self.visible_weight * visible_loss
 
     def after_step(self, step: int) -> None:
-        """Nothing follows a step."""
+        """Let the loss of visible patches fade: it only shows the model early that pixels can pass through it."""
+        self.visible_weight = VISIBLE_WEIGHT * max(0.0, 1 - step / VISIBLE_STEPS)
 
 
 def batch_of(footage: Footage, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
@@ -57,22 +63,26 @@ def batch_of(footage: Footage, rng: np.random.Generator) -> tuple[torch.Tensor, 
     return tokens * gain, torch.stack(visible)
 
 
-def loss_of(
-    model: VideoMAEForPreTraining, tokens: torch.Tensor, visible: torch.Tensor, asked: int = 10_000
-) -> torch.Tensor:
-    """Return the mean squared error of ``asked`` random hidden tokens, or of all as ``VideoMAEForPreTraining`` does."""
+def losses_of(
+    model: VideoMAEForPreTraining, tokens: torch.Tensor, visible: torch.Tensor, asked: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the mean squared errors of ``asked`` random hidden tokens and of the visible ones.
+
+    With every hidden token asked for, the first is the ``.loss`` of ``VideoMAEForPreTraining``, save that the decoder
+    also gives its visible tokens back.
+    """
     batch, count = tokens.shape[:2]
     hidden = torch.ones(batch, count, dtype=torch.bool).scatter_(1, visible, False).nonzero()[:, 1].view(batch, -1)
     if asked < hidden.shape[1]:
         hidden = hidden.gather(1, torch.rand(hidden.shape).argsort(1)[:, :asked].sort(1).values)
-    wanted = _take(tokens, hidden)
+    wanted = _take(tokens, torch.cat([visible, hidden], dim=1))
     wanted = (wanted - wanted.mean(2, keepdim=True)) / (wanted.std(2, keepdim=True) + DEVIATION_FLOOR)
     state = model.videomae.encoder(_embedded(model, _take(tokens, visible), visible)).last_hidden_state
     state = model.encoder_to_decoder(model.videomae.layernorm(state))
     places = model.position_embeddings[0]
-    asked = model.mask_token + places[hidden]
-    predicted = model.decoder(torch.cat([state + places[visible], asked], dim=1), hidden.shape[1]).logits
-    return (predicted - wanted.flatten(2)).square().mean()
+    state = torch.cat([state + places[visible], model.mask_token + places[hidden]], dim=1)
+    error = (model.decoder(state, state.shape[1]).logits - wanted.flatten(2)).square().mean(-1)
+    return error[:, visible.shape[1] :].mean(), error[:, : visible.shape[1]].mean()
 
 
 def _embedded(model: VideoMAEForPreTraining, tokens: torch.Tensor, index: torch.Tensor) -> torch.Tensor:

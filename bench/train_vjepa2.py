@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.nn.functional import l1_loss, layer_norm
-from training_batches import Footage, colour_change, cropped
+from training_batches import Footage, colour_change, cropped, start_evenly
 from transformers import VJEPA2Model
 
 from egoclean.models.rotary import install_rotary_tables
@@ -37,6 +37,7 @@ class Task:
 
     def __init__(self) -> None:
         self.model = VJEPA2Model(small_vjepa2_config())
+        start_evenly(self.model)
         self.target = copy.deepcopy(self.model.encoder).requires_grad_(False)
         install_rotary_tables(self.model)
         for ours, theirs in zip(self.target.layer, self.model.encoder.layer, strict=True):

@@ -50,3 +50,10 @@ def colour_change(rng: np.random.Generator, strength: float, shuffle: float) -> 
     mean, std = np.array(IMAGENET_MEAN), np.array(IMAGENET_STD)
     matrix = np.eye(3)[order] * (gain / std)[:, None]
     return torch.from_numpy(matrix).float(), torch.from_numpy((offset - mean) / std).float()
+
+
+def start_evenly(model: torch.nn.Module) -> None:
+    """Draw all matrices anew so that signals keep their size: the published 0.02 is made for wider models."""
+    for module in model.modules():
+        if isinstance(module, (torch.nn.Linear, torch.nn.Conv3d)):
+            torch.nn.init.xavier_uniform_(module.weight.view(module.weight.shape[0], -1))

@@ -28,7 +28,7 @@ DRAWN_PX = 288
 FIRST_SEED = 1_000_000
 """Training seeds start here; held-out ones at ``HELD_OUT_SEED``; demo worlds are made from small seeds."""
 HELD_OUT_SEED = 2_000_000
-COUNTS = {"pattern": 36, "factory": 120, "driving": 14}
+COUNTS = {"pattern": 36, "factory": 100, "driving": 10}
 
 
 def make_footage(folder: Path, share: tuple[int, int] = (0, 1), counts: dict[str, int] = COUNTS) -> list[Path]:
