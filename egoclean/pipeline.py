@@ -17,6 +17,7 @@ from egoclean.library import Library
 from egoclean.records import Clip, Problem, Severity, SourceClip
 from egoclean.report import Reporter, SilentReporter
 from egoclean.stages import CLIP_VERBS, MODEL_VERBS, RunState, end_clip, run_stage
+from egoclean.store.atomic import sweep_abandoned
 from egoclean.store.cache import Cache
 from egoclean.store.catalog import StepStatus
 from egoclean.store.keys import EntryKey
@@ -136,6 +137,7 @@ def run(
     select.check_options(settings.select)
     state = RunState(project, settings, reporter or SilentReporter(), Library(project))
     state.library.cache.sweep()
+    sweep_abandoned(project.root)
     source_clips, notes = discover_clips(sources, settings)
     if on_discovered is not None:
         on_discovered()

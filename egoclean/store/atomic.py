@@ -11,6 +11,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import time
 import uuid
 from collections.abc import Iterator
@@ -116,6 +117,19 @@ def is_abandoned(path: Path, minimum_age_s: float = 0.0) -> bool:
         return time.time() - path.stat().st_mtime >= minimum_age_s
     except FileNotFoundError:
         return False
+
+
+def sweep_abandoned(root: Path) -> int:
+    """Remove the temporaries below ``root`` whose writer is dead; return how many."""
+    removed = 0
+    for folder, names, files in os.walk(root):
+        for name in [*names, *files]:
+            path = Path(folder, name)
+            if is_abandoned(path):
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+                removed += 1
+        names[:] = [name for name in names if Path(folder, name).is_dir()]
+    return removed
 
 
 def process_alive(pid: int) -> bool:

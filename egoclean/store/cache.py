@@ -29,7 +29,7 @@ from egoclean.store.atomic import (
     disk_errors,
     fsync_file,
     fsync_folder,
-    is_abandoned,
+    sweep_abandoned,
     temporary_name,
     write_json,
     write_text,
@@ -172,15 +172,7 @@ class Cache:
 
     def sweep(self) -> int:
         """Remove temporaries whose writer is dead; return how many."""
-        removed = 0
-        for folder, names, files in os.walk(self.root):
-            for name in [*names, *files]:
-                path = Path(folder, name)
-                if is_abandoned(path):
-                    shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-                    removed += 1
-            names[:] = [name for name in names if Path(folder, name).is_dir()]
-        return removed
+        return sweep_abandoned(self.root)
 
     def size_bytes(self) -> int:
         """Return the bytes of all files below the root."""

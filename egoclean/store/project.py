@@ -26,7 +26,7 @@ from egoclean.config import (
     value_type,
 )
 from egoclean.errors import UsageError
-from egoclean.store.atomic import write_text
+from egoclean.store.atomic import is_temporary, write_text
 from egoclean.store.keys import digest
 
 PROJECT_FILE = "project.toml"
@@ -186,12 +186,18 @@ def open_project(root: Path) -> Project:
     project = Project(root.absolute())
     if root.is_file():
         raise UsageError(f"{root} is a file, a project is a folder.", "Give a folder with --project.")
-    if root.is_dir() and not project.exists and any(path.name not in (".DS_Store", "runs") for path in root.iterdir()):
+    strangers = [path for path in root.iterdir() if not _is_ours(path)] if root.is_dir() else []
+    if strangers and not project.exists:
         raise UsageError(
             f"{root} is a folder with other things in it and no {PROJECT_FILE}.",
             "Give a new or an existing project folder with --project.",
         )
     return project
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether something in a folder may be what a run that was killed early left of a project."""
+    return path.name in (".DS_Store", "runs", "decisions.jsonl", "selections", "exports") or is_temporary(path.name)
 
 
 def changed_settings(settings: Settings, given: Mapping[str, Any], verbs: tuple[str, ...]) -> Settings:
