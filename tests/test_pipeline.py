@@ -328,9 +328,8 @@ def test_decisions_hold_and_a_smaller_budget_is_a_prefix(footage, root):
     rejected = journal.append(Decision(*place, Verdict.REJECT))
     view = select_and_save(library, ALL.select)
     same = view.chosen[view.chosen["clip_id"] == row["clip_id"]]
-    middle = (same["start_pts"] + same["stop_pts"]) / 2
-    assert not middle.between(row["start_pts"], row["stop_pts"], inclusive="left").any()
-    assert 0 < len(view.chosen) < 5
+    assert row["start_pts"] not in same["start_pts"].tolist()
+    assert len(view.chosen) == len(order) - 1
     journal.undo(rejected.decision_id)
     view = select_and_save(library, ALL.select)
     assert view.chosen["start_pts"].tolist() == order

@@ -46,9 +46,7 @@ def expected_text(name, library):
         "clips": f"of {len(clips)} ·",
         "rectify": f"{library.entry(first, 'rectify').json('rectification.json')['hfov_deg']:.1f}°",
         "score": f"{windows['score'].notna().sum():,} windows",
-        "structure": f"{sum(item['stop_s'] - item['start_s'] for item in structure['anomalies']):.1f} s together"
-        if structure["anomalies"]
-        else "Anomalies\n0",
+        "structure": f"Segments ({len(structure['segments'])})",
         "map": f"{space.iloc[0]:,} windows in the plane",
         "review": f"of {len(queue)} decided",
         "select": f"{len(view.chosen):,} window",
