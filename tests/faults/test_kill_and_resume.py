@@ -16,6 +16,6 @@ def test_a_killed_run_goes_on_where_it_was(tmp_path, monkeypatch):
     bench = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, spec.name, bench)
     spec.loader.exec_module(bench)
-    _, trials = bench.try_kills(1, 5, tmp_path)
+    _, trials = bench.try_kills(1, 7, tmp_path)
     assert [trial for trial in trials if not trial.right] == []
     assert any(trial.moment != "ended first" for trial in trials)
