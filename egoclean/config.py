@@ -151,7 +151,10 @@ class ScoreConfig(WindowConfig, ModelConfig):
 class EmbedConfig(WindowConfig, ModelConfig):
     """V-JEPA 2 embeddings of each window, mean-pooled and as tokens pooled over space."""
 
-    surprise: bool = option(True, "Also measure how far each window is from what the model predicts of its future.")
+    surprise: bool = option(
+        False,
+        "Also measure how far each window is from what the model predicts of its future: half as much work again.",
+    )
     frames: int = option(
         64, "Frames of a window that the model sees, evenly spaced.", choices=(), minimum=2, maximum=64
     )
