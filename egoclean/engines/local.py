@@ -279,15 +279,28 @@ def _described(error: Exception) -> tuple[str, str, float | None, EgocleanError 
 
 @contextlib.contextmanager
 def _interrupts_held() -> Iterator[None]:
-    """Hold back SIGINT; a process started meanwhile inherits that, so Ctrl-C reaches the parent alone."""
-    if not hasattr(signal, "pthread_sigmask"):
+    """Hold back Ctrl-C and termination until the block ends; a process started meanwhile ignores Ctrl-C.
+
+    Blocking the signal alone would not do: another thread of this process may receive it, and Python would still raise
+    in the main thread, half way through a start, and leave a child without what it waits for.
+    """
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    arrived: list[int] = []
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: handler for number, handler in handlers.items() if handler is not None}
+    for number in handlers:
+        signal.signal(number, lambda got, _: arrived.append(got))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if arrived:
+        signal.raise_signal(arrived[0])
 
 
 def _die_with(parent: int) -> None:
