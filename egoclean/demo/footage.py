@@ -5,34 +5,40 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from egoclean.demo.render import FactoryRenderer
 from egoclean.demo.world import FRAME_RATE_FPS, FactoryClip, Worker
 from egoclean.media.canvas import to_yuv420
-from egoclean.media.hevc import write_hevc
+from egoclean.media.hevc import HevcWriter
 from egoclean.records import to_plain
 
 
-def write_clip(clip: FactoryClip, path: Path, advance: Callable[[int], None] | None = None) -> None:
-    """Render ``clip`` and write it to ``path`` as H.265 MP4 (tag hvc1), 30 frames a second, without sound.
+def write_clips(clips: Sequence[FactoryClip], folder: Path, advance: Callable[[int], None] | None = None) -> None:
+    """Render a clip and its near-duplicates, drawn once, and write each to ``folder`` as ``NAME.mp4``.
 
+    The files are H.265 MP4 (tag hvc1) at 30 frames a second, without sound. ``clips`` starts with the original;
     ``advance`` is called with the number of frames done since its last call.
     """
-    renderer = FactoryRenderer(clip)
-
-    def pictures() -> Iterator[NDArray[np.uint8]]:
-        for index in range(clip.frame_count):
-            yield to_yuv420(renderer.frame(index / FRAME_RATE_FPS))
-            if advance is not None:
-                advance(1)
-
-    camera = renderer.camera
-    write_hevc(path, camera.image_width, camera.image_height, FRAME_RATE_FPS, pictures())
+    renderers = [FactoryRenderer(clip) for clip in clips]
+    camera = renderers[0].camera
+    with ExitStack() as stack:
+        writers = [
+            stack.enter_context(
+                HevcWriter(folder / f"{clip.name}.mp4", camera.image_width, camera.image_height, FRAME_RATE_FPS)
+            )
+            for clip in clips
+        ]
+        for index in range(clips[0].frame_count):
+            moment_s = index / FRAME_RATE_FPS
+            drawn = renderers[0].drawn(moment_s)
+            for clip, renderer, writer in zip(clips, renderers, writers, strict=True):
+                if moment_s >= clip.variation.offset_s - 1e-6:
+                    writer.write(to_yuv420(renderer.taken(drawn.copy(), moment_s)))
+                    if advance is not None:
+                        advance(1)
 
 
 def clip_facts(clip: FactoryClip, size_bytes: int) -> dict[str, object]:

@@ -76,51 +76,55 @@ class FactoryRenderer:
     def frame(self, time_s: float) -> Picture:
         """Return the frame ``time_s`` seconds after the clip's first, RGB (height, width, 3) uint8."""
         moment_s = time_s + self.clip.variation.offset_s
+        return self.taken(self.drawn(moment_s), moment_s)
+
+    def drawn(self, moment_s: float) -> Picture:
+        """Return what is before the camera ``moment_s`` into the timeline, evenly lit: the same for near-duplicates."""
         pose = self._movement.pose(moment_s)
         before = self._movement.pose(max(0.0, moment_s - EXPOSURE_S))
         view = View(self._lens, pose.head[:3], canvas.rotation_of(*pose.head[3:6]))
-        picture = self._draw_room(view)
-        self._draw_bench(picture, view)
+        picture = self._draw_surfaces(view)
         self._draw_solids(picture, view, self._solids(pose), np.array([0, self._style.bench_drop_m, 0]))
         self._draw_people(picture, view, pose, before)
-        picture = self._smear(picture, pose, before)
+        return self._smear(picture, pose, before)
+
+    def taken(self, picture: Picture, moment_s: float) -> Picture:
+        """Return ``picture``, changed in place, in the light of the moment, with this clip's crop and sensor noise."""
         picture = canvas.apply_light(picture, self._lens, self._light_map(moment_s))
         if self.clip.variation.crop_share:
             picture = canvas.crop_share(picture, self.clip.variation.crop_share)
-        return self._noise.add(picture, round(time_s * FRAME_RATE_FPS))
+        frame = round((moment_s - self.clip.variation.offset_s) * FRAME_RATE_FPS)
+        return self._noise.add(picture, frame)
 
-    def _draw_room(self, view: View) -> Picture:
+    def _draw_surfaces(self, view: View) -> Picture:
+        lens = self._lens
         hits = scenery.room_hit(view.position, view.world_rays())
         pixels = scenery.panorama_pixels(hits, self._radius).astype(np.float32)
-        return self._lens.background(self._room, pixels.reshape(self._lens.rows, self._lens.columns, 2))
-
-    def _draw_bench(self, picture: Picture, view: View) -> None:
-        lens, style = self._lens, self._style
+        surface = lens.surface(self._room, pixels.reshape(lens.rows, lens.columns, 2))
         outline = view.outline(view.camera_points(self._bench_outline))
-        if len(outline) < 3:
-            return
-        low = np.maximum(np.floor(outline.min(axis=0)), 0).astype(int)
-        high = np.minimum(np.ceil(outline.max(axis=0)) + 1, (lens.width, lens.height)).astype(int)
-        if (high - low).min() < 1:
-            return
-        rays = view.world_rays()
+        if len(outline) >= 3:
+            lens.lay(surface, self._bench, self._bench_pixels(view), outline)
+        picture = lens.enlarged(surface)
+        if len(outline) >= 3:
+            canvas.draw_line(picture, outline, shade(self._style.bench, 0.7), 0.004 * self.camera.fx, closed=True)
+        self._draw_bench_edge(picture, view)
+        return picture
+
+    def _bench_pixels(self, view: View) -> NDArray[np.float32]:
+        rays, style = view.world_rays(), self._style
         reach = (style.bench_drop_m - view.position[1]) / np.maximum(rays[:, 1], 0.05)
         x = view.position[0] + reach * rays[:, 0] + style.bench_half_width_m
         z = style.bench_far_m - (view.position[2] + reach * rays[:, 2])
         coarse = np.stack([x, z], axis=-1).astype(np.float32) * np.float32(self._bench_scale)
-        size = (int(high[0] - low[0]), int(high[1] - low[1]))
-        top = lens.background_part(
-            self._bench, coarse.reshape(lens.rows, lens.columns, 2), (int(low[0]), int(low[1])), size
-        )
-        mask = np.zeros(top.shape[:2], np.uint8)
-        canvas.fill_polygon(mask, outline - low, (255,), smooth=False)
-        canvas.paste_masked(picture, top, mask, int(low[0]), int(low[1]))
+        return coarse.reshape(self._lens.rows, self._lens.columns, 2)
+
+    def _draw_bench_edge(self, picture: Picture, view: View) -> None:
         width_px = max(1.0, 0.006 * self.camera.fx)
         near = view.camera_points(self._bench_outline[:25])
         near = near[near[:, 2] > 0.03]
         if len(near) > 1:
-            canvas.draw_line(picture, lens.pixels(near), shade(style.bench, 0.5), 2.2 * width_px)
-            canvas.draw_line(picture, lens.pixels(near), shade(style.bench, 1.15), 0.6 * width_px)
+            canvas.draw_line(picture, self._lens.pixels(near), shade(self._style.bench, 0.5), 2.2 * width_px)
+            canvas.draw_line(picture, self._lens.pixels(near), shade(self._style.bench, 1.15), 0.6 * width_px)
 
     def _solids(self, pose: Pose) -> list[Solid]:
         phase = pose.phase if pose.fixture == pose.activity else 0.0

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from egoclean.demo.describe import describe_world
-from egoclean.demo.footage import pack_worker, write_clip
+from egoclean.demo.footage import pack_worker, write_clips
 from egoclean.demo.nuscenes import shots_of, write_scene, write_tables
 from egoclean.demo.truth import truth_of
 from egoclean.demo.world import WORLD_VERSION, DrivingScene, FactoryClip, Size, World
@@ -123,8 +123,9 @@ def _same_and_whole(found: dict[str, Any], world: World, out_dir: Path) -> bool:
 def _render(world: World, root: Path, progress: Progress | None) -> None:
     videos = root / ".videos"
     videos.mkdir()
-    clips = sorted(world.clips, key=lambda clip: -clip.frame_count * clip.worker.lens.image_width)
-    total = sum(map(_picture_count, clips)) + sum(map(_picture_count, world.scenes))
+    drawn_once = [_with_duplicates(clip, world) for clip in world.clips if clip.duplicate_of is None]
+    drawn_once.sort(key=lambda clips: -sum(clip.frame_count * clip.worker.lens.image_width for clip in clips))
+    total = sum(map(_picture_count, world.clips)) + sum(map(_picture_count, world.scenes))
     done: dict[str, int] = {}
 
     def heard(key: str, made: int, _: int) -> None:
@@ -132,7 +133,7 @@ def _render(world: World, root: Path, progress: Progress | None) -> None:
         if progress is not None:
             progress(sum(done.values()), total)
 
-    tasks = [Task(clip.name, (clip, world, videos)) for clip in clips]
+    tasks = [Task(clips[0].name, (clips, world, videos)) for clips in drawn_once]
     tasks += [Task(scene.name, (scene, world, root / "nuscenes")) for scene in world.scenes]
     for result in run_tasks(_render_one, tasks, PROCESSES, on_progress=heard, with_progress=True):
         if result.error is not None:
@@ -144,22 +145,27 @@ def _render(world: World, root: Path, progress: Progress | None) -> None:
     shutil.rmtree(videos)
 
 
+def _with_duplicates(original: FactoryClip, world: World) -> tuple[FactoryClip, ...]:
+    return (original, *(clip for clip in world.clips if clip.duplicate_of == original.name))
+
+
 def _picture_count(item: FactoryClip | DrivingScene) -> int:
     return item.frame_count if isinstance(item, FactoryClip) else len(shots_of(item))
 
 
-def _render_one(item: FactoryClip | DrivingScene, world: World, folder: Path, progress: Progress) -> None:
-    made, total = 0, _picture_count(item)
+def _render_one(item: tuple[FactoryClip, ...] | DrivingScene, world: World, folder: Path, progress: Progress) -> None:
+    made = 0
+    total = _picture_count(item) if isinstance(item, DrivingScene) else sum(map(_picture_count, item))
 
     def advance(count: int) -> None:
         nonlocal made
         made += count
         progress(made, total)
 
-    if isinstance(item, FactoryClip):
-        write_clip(item, folder / f"{item.name}.mp4", advance)
-    else:
+    if isinstance(item, DrivingScene):
         write_scene(item, world, folder, advance)
+    else:
+        write_clips(item, folder, advance)
 
 
 def _digests(root: Path) -> dict[str, dict[str, Any]]:

@@ -42,7 +42,9 @@ class Lens:
     def __init__(self, camera: Intrinsics) -> None:
         self.camera = camera
         self.width, self.height = camera.image_width, camera.image_height
-        self.step = 8 if self.width >= 400 else 4
+        large = self.width >= HALVED_WIDTH
+        self.step = 16 if large else 8 if self.width >= 400 else 4
+        self.inner = self.step // 2 if large else self.step
         self._limit = monotone_limit_rad(camera.coefficients)
         self._limit_d = float(distorted_angle(np.asarray(self._limit), camera.coefficients))
         self.columns = -(-self.width // self.step) + 2
@@ -90,31 +92,48 @@ class Lens:
         across = (self._grid[:, 0] - self.camera.cx) / self.camera.fx
         down = (self._grid[:, 1] - self.camera.cy) / self.camera.fy
         margin = (self._limit_d - np.hypot(across, down)).reshape(fall.shape)
-        softness = 3.0 * self.step / self.camera.fx
+        softness = (1.5 if self.inner < self.step else 3.0) * self.step / self.camera.fx
         return np.asarray(fall * np.clip(margin / softness, 0.0, 1.0))
 
-    def background(self, texture: Picture, coarse: NDArray[np.float32]) -> Picture:
-        """Return ``texture`` seen through a coarse grid of its pixels; large pictures are sampled at half size."""
-        return self.background_part(texture, coarse, (0, 0), (self.width, self.height))
+    def surface(self, texture: Picture, coarse: NDArray[np.float32]) -> Picture:
+        """Return ``texture`` seen through a coarse grid of its pixels, for :meth:`lay` and then :meth:`enlarged`.
 
-    def background_part(
-        self, texture: Picture, coarse: NDArray[np.float32], start: tuple[int, int], size: tuple[int, int]
-    ) -> Picture:
-        """Return the part of :meth:`background` of ``size`` (width, height) from pixel ``start`` (x, y)."""
-        step = self.step
-        left, top = start[0] // step, start[1] // step
-        right, bottom = -(-(start[0] + size[0]) // step) + 2, -(-(start[1] + size[1]) // step) + 2
-        part = coarse[top:bottom, left:right]
-        inner = step if self.width < HALVED_WIDTH else step // 2
-        places = cv2.resize(part, (part.shape[1] * inner, part.shape[0] * inner), interpolation=cv2.INTER_LINEAR)
-        buffer = self.scratch("seen", *places.shape[:2])
+        The picture covers the whole grid, with ``inner`` pixels a cell: large pictures are sampled at half size.
+        """
+        places = cv2.resize(coarse, self._sampled_size(coarse), interpolation=cv2.INTER_LINEAR)
+        buffer = self.scratch("surface", *places.shape[:2])
+        return np.asarray(cv2.remap(texture, places, _NO_MAP, cv2.INTER_LINEAR, dst=buffer), dtype=np.uint8)
+
+    def lay(self, surface: Picture, texture: Picture, coarse: NDArray[np.float32], outline: Array) -> None:
+        """Put another texture onto ``surface`` inside ``outline``, a polygon in pixels of the picture."""
+        cell = self.inner
+        points = (outline + self.step + 0.5) * (cell / self.step) - 0.5
+        shape = np.array([self.columns, self.rows])
+        low = np.clip(np.floor(points.min(axis=0) / cell) - 1, 0, shape).astype(int)
+        high = np.clip(np.ceil(points.max(axis=0) / cell) + 1, 0, shape).astype(int)
+        if (high - low).min() < 1:
+            return
+        part = np.ascontiguousarray(coarse[low[1] : high[1], low[0] : high[0]])
+        places = cv2.resize(part, self._sampled_size(part), interpolation=cv2.INTER_LINEAR)
+        buffer = self.scratch("laid", *places.shape[:2])
         seen = cv2.remap(texture, places, _NO_MAP, cv2.INTER_LINEAR, dst=buffer)
-        if inner != step:
-            rows, columns = part.shape[0] * step, part.shape[1] * step
-            full = self.scratch("full", rows, columns)
-            seen = cv2.resize(seen, (columns, rows), dst=full, interpolation=cv2.INTER_LINEAR)
-        row, column = start[1] - (top - 1) * step, start[0] - (left - 1) * step
-        return np.array(seen[row : row + size[1], column : column + size[0]])
+        mask = np.zeros(places.shape[:2], np.uint8)
+        fill_polygon(mask, points - low * cell, (255,), smooth=False)
+        region = surface[low[1] * cell : high[1] * cell, low[0] * cell : high[0] * cell]
+        cv2.copyTo(seen, mask, region)
+
+    def enlarged(self, surface: Picture) -> Picture:
+        """Return a :meth:`surface` as a picture (height, width, 3) of its own."""
+        if self.inner != self.step:
+            rows, columns = self.rows * self.step, self.columns * self.step
+            buffer = self.scratch("enlarged", rows, columns)
+            surface = np.asarray(
+                cv2.resize(surface, (columns, rows), dst=buffer, interpolation=cv2.INTER_LINEAR), dtype=np.uint8
+            )
+        return np.array(surface[self.step : self.step + self.height, self.step : self.step + self.width])
+
+    def _sampled_size(self, coarse: NDArray[np.float32]) -> tuple[int, int]:
+        return coarse.shape[1] * self.inner, coarse.shape[0] * self.inner
 
     def scratch(self, name: str, rows: int, columns: int) -> Picture:
         """Return a picture (rows, columns, 3) to write into, the same one each time: pages are not asked for anew."""
@@ -242,13 +261,6 @@ def sample(texture: Picture, places: NDArray[np.float32], wrap: bool = False) ->
     """Return ``texture`` at pixel coordinates (height, width, 2), linearly interpolated."""
     border = cv2.BORDER_WRAP if wrap else cv2.BORDER_REPLICATE
     return np.asarray(cv2.remap(texture, places, _NO_MAP, cv2.INTER_LINEAR, borderMode=border), dtype=np.uint8)
-
-
-def paste_masked(picture: Picture, content: Picture, mask: Picture, left: int, top: int) -> None:
-    """Put ``content`` at ``left``, ``top`` where ``mask`` is not zero."""
-    rows, columns = content.shape[:2]
-    region = picture[top : top + rows, left : left + columns]
-    cv2.copyTo(content, mask, region)
 
 
 def darken(picture: Picture, points: Array, strength: float, blur_px: float) -> None:

@@ -26,7 +26,7 @@ def test_a_surface_is_sampled_where_exact_rays_meet_it(camera):
     texture[..., 1] = np.arange(400)[:, None] // 2
     lens = canvas.Lens(camera)
     coarse = (lens.rays[:, :2] * 120 + 200).astype(np.float32).reshape(lens.rows, lens.columns, 2)
-    seen = lens.background(texture, coarse)
+    seen = lens.enlarged(lens.surface(texture, coarse))
     assert seen.shape == (camera.image_height, camera.image_width, 3)
     rng = np.random.default_rng(1)
     columns = rng.integers(camera.image_width // 4, 3 * camera.image_width // 4, 200)
