@@ -25,6 +25,7 @@ from egoclean.store.project import Project, Settings
 from egoclean.tables import clip_row, write_windows_table
 from egoclean.verbs import ingest, select
 from egoclean.verbs.export import export_selection
+from egoclean.verbs.models import device_plan
 from egoclean.verbs.remote import RAW_FOLDER
 
 _STAGES: Sequence[tuple[tuple[str, ...], str]] = (
@@ -147,7 +148,8 @@ def run(
     state.library.catalog.replace_clips([clip_row(clip) for clip in clips], [note.message for note in notes])
     _forget_outdated(state, clips)
     for verbs, resource in _STAGES:
-        clips = run_stage(state, clips, verbs, _worker_count(resource, workers))
+        processes = model_processes(settings, workers) if resource == "model" else _core_count(workers)
+        clips = run_stage(state, clips, verbs, processes)
         if "rectify" in verbs and not settings.ingest.keep_raw:
             _discard_fetched(state, clips)
         if "rectify" in verbs or "ingest" in verbs:
@@ -180,7 +182,7 @@ def _fingerprint(state: RunState, sources: Sequence[SourceClip], workers: int | 
     root = state.library.cache.root
     found: dict[str, Clip] = {}
     state.reporter.stage("fingerprint", 0, len(sources), "clips")
-    with ThreadPoolExecutor(_worker_count("cores", workers)) as threads:
+    with ThreadPoolExecutor(_core_count(workers)) as threads:
         for clip in threads.map(lambda source: ingest.fingerprinted(source, root, state.settings.ingest), sources):
             found[clip.clip_id] = clip
             state.reporter.stage("fingerprint", len(found), len(sources), "clips")
@@ -217,5 +219,12 @@ def _discard_fetched(state: RunState, clips: Sequence[Clip]) -> None:
         discard_fetched(remote, state.library.cache.root / RAW_FOLDER)
 
 
-def _worker_count(resource: str, wanted: int | None) -> int:
-    return 1 if resource == "model" else wanted or os.cpu_count() or 1
+def model_processes(settings: Settings, wanted: int | None) -> int:
+    """Return how many processes run networks side by side: one a core for small networks on a CPU, else one."""
+    used = (settings.score, settings.embed)
+    alone = any(config.models != "small" or device_plan(config.device).device != "cpu" for config in used)
+    return 1 if alone else _core_count(wanted)
+
+
+def _core_count(wanted: int | None) -> int:
+    return wanted or os.cpu_count() or 1

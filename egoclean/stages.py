@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,7 +30,7 @@ DECODER_MEMORY_BYTES = 8 << 30
 """Address space of a process that opens footage: a file that asks for more costs one clip, not the machine."""
 
 MODEL_VERBS = ("score", "embed")
-"""Verbs that run networks: in one process that stays, and without a limit on time, since a CPU may think for hours."""
+"""Verbs that run networks: in processes that stay, and without a limit on time, since a CPU may think for hours."""
 
 _UNITS = {"ingest": "clips", "rectify": "frames", "score": "windows", "embed": "windows", "structure": "clips"}
 
@@ -57,7 +58,7 @@ def run_stage(state: RunState, clips: list[Clip], verbs: tuple[str, ...], worker
     jobs = _jobs(state, clips, verbs)
     progress = _StageProgress(state, jobs, verbs)
     pending = _reuse(state, jobs, progress)
-    share = max(1, workers // max(1, len(pending)))
+    share = _cores_a_job(verbs, workers, len(pending))
     tasks = [Task(key, (replace(same[0], workers=share),), _timeout_s(state, same[0])) for key, same in pending.items()]
     memory_bytes = None if verbs == MODEL_VERBS else DECODER_MEMORY_BYTES
     results = run_tasks(
@@ -70,6 +71,13 @@ def run_stage(state: RunState, clips: list[Clip], verbs: tuple[str, ...], worker
             else:
                 _fail(state, job, result, progress)
     return [_with_facts(state, clip) for clip in clips] if "ingest" in verbs else clips
+
+
+def _cores_a_job(verbs: tuple[str, ...], workers: int, jobs: int) -> int:
+    """Return how many cores one job may use: for networks always the same, so that sums are taken in one order."""
+    if verbs == MODEL_VERBS:
+        return max(1, (os.cpu_count() or 1) // workers)
+    return max(1, workers // max(1, jobs))
 
 
 def _timeout_s(state: RunState, job: Job) -> float | None:
@@ -106,6 +114,9 @@ class _StageProgress:
         self._sum_total: dict[str, float] = defaultdict(float)
         for key, verb in self._verb_of.items():
             self._sum_total[verb] += self._sizes[key]
+        self._measured: dict[str, dict[str, Any]] = defaultdict(dict)
+        self._seconds: dict[str, float] = defaultdict(float)
+        self._waited_s: dict[str, float] = defaultdict(float)
         for verb in verbs:
             self._report(verb)
 
@@ -117,6 +128,15 @@ class _StageProgress:
         """A job has ended."""
         self._set(key, self._sizes[key])
 
+    def measure(self, verb: str, recorded: Mapping[str, Any]) -> None:
+        """A job was measured: keep its device, and the share of all jobs' time spent waiting for pictures."""
+        if "device" in recorded:
+            self._measured[verb]["device"] = recorded["device"]
+        if "waited_share" in recorded:
+            self._seconds[verb] += recorded["seconds"]
+            self._waited_s[verb] += recorded["waited_share"] * recorded["seconds"]
+            self._measured[verb]["waited_share"] = round(self._waited_s[verb] / max(self._seconds[verb], 1e-9), 3)
+
     def _set(self, key: str, done: float) -> None:
         verb = self._verb_of[key]
         self._sum_done[verb] += done - self._done[key]
@@ -124,7 +144,8 @@ class _StageProgress:
         self._report(verb)
 
     def _report(self, verb: str) -> None:
-        self._reporter.stage(verb, round(self._sum_done[verb], 2), self._sum_total[verb], _UNITS[verb])
+        done, total = round(self._sum_done[verb], 2), self._sum_total[verb]
+        self._reporter.stage(verb, done, total, _UNITS[verb], **self._measured[verb])
 
 
 def _job_size(state: RunState, job: Job) -> float:
@@ -159,6 +180,7 @@ def _reuse(state: RunState, jobs: Sequence[Job], progress: _StageProgress) -> di
 
 
 def _finish(state: RunState, job: Job, outcome: Outcome, progress: _StageProgress) -> None:
+    progress.measure(job.key.verb, outcome.recorded)
     progress.end(job.key.key)
     if outcome.rejection is not None:
         reason = str(outcome.rejection["message"])

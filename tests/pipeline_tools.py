@@ -112,9 +112,9 @@ def work_here(monkeypatch):
     """Make the pipeline run in this process, with models that need no torch and without drawing figures."""
     monkeypatch.setattr(stages, "run_tasks", tasks_here)
     for module in (score, files_score):
-        monkeypatch.setattr(module, "shared_scorer", lambda models, device: Scorer())
+        monkeypatch.setattr(module, "shared_scorer", lambda *_: Scorer())
     for module in (embed, files_embed):
-        monkeypatch.setattr(module, "shared_embedder", lambda models, device: Embedder())
+        monkeypatch.setattr(module, "shared_embedder", lambda *_: Embedder())
     monkeypatch.setattr(plots, "write_diagnostics", lambda *arguments, **options: arguments[3].write_bytes(b"drawn"))
 
 

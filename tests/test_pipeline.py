@@ -356,11 +356,11 @@ def test_a_failure_that_is_nobodys_fault_fails_the_clip_and_not_the_run(footage,
 
     real, calls = score.shared_scorer, []
 
-    def broken(models, device):
+    def broken(models, device, cpu_threads):
         calls.append(models)
         if len(calls) == 1:
             raise ModelError("The weights do not fit.", "Fetch them again.")
-        return real(models, device)
+        return real(models, device, cpu_threads)
 
     monkeypatch.setattr(score, "shared_scorer", broken)
     summary, heard = run(root, footage, settings=ALL)

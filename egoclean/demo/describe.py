@@ -78,7 +78,7 @@ def describe_world(seed: int = 0, size: Size = "full") -> World:
         duplicate_of=original.name,
     )
     ordered = tuple(sorted((*clips, duplicate), key=lambda clip: clip.name))
-    return World(seed, size, ordered, _scenes(seed, range(len(_WEATHER)), 16.5), 800, 450)
+    return World(seed, size, ordered, _scenes(seed, range(len(_WEATHER)), 16.5), 640, 360)
 
 
 def sample_clip(seed: int, plan: Plan | None = None, events: Plan = ()) -> FactoryClip:

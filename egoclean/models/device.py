@@ -46,3 +46,9 @@ def choose_device(name: str = "auto") -> DeviceChoice:
         return DeviceChoice("mps", "float32", "Apple GPU (MPS) in float32")
     reason = "CPU in float32, as asked" if name == "cpu" else "CPU in float32: no CUDA or MPS device was found"
     return DeviceChoice("cpu", "float32", reason)
+
+
+def use_cpu_threads(count: int | None) -> None:
+    """Let networks compute with ``count`` threads in this process; None leaves it as it is."""
+    if count is not None:
+        torch.set_num_threads(count)

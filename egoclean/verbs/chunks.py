@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from egoclean.records import Window
 from egoclean.store.atomic import atomic_path
+from egoclean.verbs.read_ahead import ReadAhead
 
 CHUNK_WINDOWS = 16
 
 Columns = dict[str, NDArray[Any]]
-Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Chunked:
+    """The columns of all windows, and the share of the time (0 to 1) that the network waited for its pictures."""
+
+    columns: Columns
+    waited_share: float
 
 
 def windows_in_chunks(
@@ -28,7 +38,7 @@ def windows_in_chunks(
     pictures_of: Callable[[Sequence[Window]], Iterator[Any]],
     compute: Callable[[Sequence[Window], list[Any]], Columns],
     progress: Callable[[int, int], None] | None,
-) -> Columns:
+) -> Chunked:
     """Return the columns that ``compute`` gives for all ``windows``, row by row in their order.
 
     Chunks of :data:`CHUNK_WINDOWS` windows are stored in ``folder``; those found there are not computed again, and
@@ -38,20 +48,23 @@ def windows_in_chunks(
     starts = range(0, len(windows), CHUNK_WINDOWS)
     chunks = _stored_chunks(folder, len(starts))
     resumed_at = len(chunks) * CHUNK_WINDOWS
-    pictures = pictures_of(windows[resumed_at:])
-    for number in range(len(chunks), len(starts)):
-        chunk_windows = windows[starts[number] : starts[number] + CHUNK_WINDOWS]
-        parts = []
-        for offset in range(0, len(chunk_windows), batch):
-            some = chunk_windows[offset : offset + batch]
-            parts.append(compute(some, list(islice(pictures, len(some)))))
-            if progress:
-                progress(starts[number] + offset + len(some), len(windows))
-        chunk = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-        with atomic_path(_chunk_path(folder, number)) as temporary, temporary.open("wb") as stream:
-            np.savez(stream, **chunk)  # type: ignore[arg-type]  # the stub takes names for its flags
-        chunks.append(chunk)
-    return {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]} if chunks else {}
+    started = time.monotonic()
+    with ReadAhead(pictures_of(windows[resumed_at:]), 2 * batch) as pictures:
+        for number in range(len(chunks), len(starts)):
+            chunk_windows = windows[starts[number] : starts[number] + CHUNK_WINDOWS]
+            parts = []
+            for offset in range(0, len(chunk_windows), batch):
+                some = chunk_windows[offset : offset + batch]
+                parts.append(compute(some, list(islice(pictures, len(some)))))
+                if progress:
+                    progress(starts[number] + offset + len(some), len(windows))
+            chunk = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+            with atomic_path(_chunk_path(folder, number)) as temporary, temporary.open("wb") as stream:
+                np.savez(stream, **chunk)  # type: ignore[arg-type]  # the stub takes names for its flags
+            chunks.append(chunk)
+    waited_share = pictures.waited_s / max(time.monotonic() - started, 1e-9)
+    columns = {name: np.concatenate([chunk[name] for chunk in chunks]) for name in chunks[0]} if chunks else {}
+    return Chunked(columns, min(1.0, waited_share))
 
 
 def _stored_chunks(folder: Path, count: int) -> list[Columns]:

@@ -38,7 +38,7 @@ def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None
     config: EmbedConfig = job.config
     found = job_windows(job, cache)
     video = job_video(job, cache)
-    embedder = shared_embedder(config.models, config.device)
+    embedder = shared_embedder(config.models, config.device, job.workers)
     count = window_frame_count(job.clip, config.frames)
 
     def pictures(windows: Sequence[Window]) -> Any:
@@ -47,15 +47,16 @@ def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None
     def compute(windows: Sequence[Window], frames: list[Any]) -> Columns:
         return embed_batch(embedder, np.stack(frames), config)
 
-    columns = windows_in_chunks(cache.partial_folder(job.key), found.windows, config.batch, pictures, compute, progress)
+    folder_of_chunks = cache.partial_folder(job.key)
+    done = windows_in_chunks(folder_of_chunks, found.windows, config.batch, pictures, compute, progress)
     width = embedder.width
-    save_array(folder / "emb.npy", columns.get("emb", np.zeros((0, width), dtype=np.float32)))
-    save_array(folder / "temb.npy", columns.get("temb", np.zeros((0, count // 2, width), dtype=np.float32)))
-    signals = {name: values for name, values in columns.items() if name not in ("emb", "temb")}
+    save_array(folder / "emb.npy", done.columns.get("emb", np.zeros((0, width), dtype=np.float32)))
+    save_array(folder / "temb.npy", done.columns.get("temb", np.zeros((0, count // 2, width), dtype=np.float32)))
+    signals = {name: values for name, values in done.columns.items() if name not in ("emb", "temb")}
     save_array(folder / "ts.npy", np.array([window.start_s for window in found.windows], dtype=np.float64))
     write_table(folder / "windows.parquet", found.table().assign(**signals))
     details = embedding_details(embedder.card, count, config, found)
-    return Made(details, {"device": embedder.card.device})
+    return Made(details, {"device": embedder.card.device, "waited_share": done.waited_share})
 
 
 def embed_batch(embedder: Any, frames: Any, config: EmbedConfig) -> Columns:
@@ -103,9 +104,10 @@ def embedding_space(card: Any, frames: int, config: EmbedConfig) -> str:
 
 
 @functools.cache
-def shared_embedder(models: str, device: str) -> Any:
-    """Return the embedder of this process, loaded once."""
-    from egoclean.models.device import choose_device
+def shared_embedder(models: str, device: str, cpu_threads: int | None = None) -> Any:
+    """Return the embedder of this process, loaded once; on a CPU it computes with ``cpu_threads``, or all there are."""
+    from egoclean.models.device import choose_device, use_cpu_threads
     from egoclean.models.vjepa2 import load_embedder
 
+    use_cpu_threads(cpu_threads)
     return load_embedder(models, choose_device(device))

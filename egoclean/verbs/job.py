@@ -23,8 +23,8 @@ _MAKERS = {verb: f"egoclean.verbs.{verb}" for verb in ("ingest", "rectify", "sco
 class Job:
     """Everything a process needs to make one cache entry.
 
-    ``inputs`` maps a verb to the key of the entry this job reads. ``workers`` is how many parts of a long clip may be
-    worked on at once; it changes no byte of the result.
+    ``inputs`` maps a verb to the key of the entry this job reads. ``workers`` is how many cores it may use: parts of a
+    long clip worked on at once, or threads of a network.
     """
 
     cache_root: Path
@@ -66,13 +66,17 @@ class Maker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a job ended: the entry's details, or why the clip was rejected; ``reused`` when it was there already."""
+    """How a job ended: the entry's details, or why the clip was rejected; ``reused`` when it was there already.
+
+    ``recorded`` is what was merely measured while it was made, such as the device.
+    """
 
     key: EntryKey
     details: Mapping[str, Any]
     rejection: Mapping[str, Any] | None
     reused: bool
     seconds: float
+    recorded: Mapping[str, Any] = field(default_factory=dict)
 
 
 def do_job(job: Job, progress: ProgressCallback | None = None) -> Outcome:
@@ -82,6 +86,7 @@ def do_job(job: Job, progress: ProgressCallback | None = None) -> Outcome:
     """
     started = time.monotonic()
     cache = Cache(job.cache_root)
+    recorded: Mapping[str, Any] = {}
     with cache.lock(job.key):
         entry = cache.get(job.key)
         if entry is not None:
@@ -90,15 +95,14 @@ def do_job(job: Job, progress: ProgressCallback | None = None) -> Outcome:
             make: Maker = importlib.import_module(_MAKERS[job.key.verb]).make
             try:
                 made = make(job, cache, folder, progress)
-                entry = cache.publish(
-                    job.key, folder, made.details, recorded={**made.recorded, "seconds": time.monotonic() - started}
-                )
+                recorded = {**made.recorded, "seconds": time.monotonic() - started}
+                entry = cache.publish(job.key, folder, made.details, recorded=recorded)
             except (MediaError, IntrinsicsError) as error:
                 if getattr(error, "code", "") == "input_missing":
                     raise
                 entry = cache.publish(job.key, _emptied(folder), {}, rejection=rejection_of(error))
         cache.drop_partial(job.key)
-    return Outcome(job.key, entry.details, entry.rejection, False, time.monotonic() - started)
+    return Outcome(job.key, entry.details, entry.rejection, False, time.monotonic() - started, recorded)
 
 
 def rejection_of(error: MediaError | IntrinsicsError | ModelError) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None
     config: ScoreConfig = job.config
     found = job_windows(job, cache)
     video = job_video(job, cache)
-    scorer = shared_scorer(config.models, config.device)
+    scorer = shared_scorer(config.models, config.device, job.workers)
 
     def pictures(windows: Sequence[Window]) -> Any:
         return window_pictures(job.clip, video, windows, scorer.frame_count, scorer.size_px, config.crop)
@@ -41,15 +41,16 @@ def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None
     def compute(windows: Sequence[Window], frames: list[Any]) -> Columns:
         return score_batch(scorer, job.clip.sha256, windows, np.stack(frames), config)
 
-    columns = windows_in_chunks(cache.partial_folder(job.key), found.windows, config.batch, pictures, compute, progress)
-    write_table(folder / "scores.parquet", found.table().assign(**columns))
+    folder_of_chunks = cache.partial_folder(job.key)
+    done = windows_in_chunks(folder_of_chunks, found.windows, config.batch, pictures, compute, progress)
+    write_table(folder / "scores.parquet", found.table().assign(**done.columns))
     details = {
         "model": scorer.card,
         "windows": len(found.windows),
         "dropped": drop_notes(found),
         "reason": found.reason,
     }
-    return Made(details, {"device": scorer.card.device})
+    return Made(details, {"device": scorer.card.device, "waited_share": done.waited_share})
 
 
 def score_batch(scorer: Any, fingerprint: str, windows: Sequence[Window], frames: Any, config: ScoreConfig) -> Columns:
@@ -90,9 +91,10 @@ def panel_of(drawn: Any, card: Any) -> Any:
 
 
 @functools.cache
-def shared_scorer(models: str, device: str) -> Any:
-    """Return the scorer of this process, loaded once."""
-    from egoclean.models.device import choose_device
+def shared_scorer(models: str, device: str, cpu_threads: int | None = None) -> Any:
+    """Return the scorer of this process, loaded once; on a CPU it computes with ``cpu_threads``, or all there are."""
+    from egoclean.models.device import choose_device, use_cpu_threads
     from egoclean.models.videomae import load_scorer
 
+    use_cpu_threads(cpu_threads)
     return load_scorer(models, choose_device(device))

@@ -35,7 +35,7 @@ class Work:
 
     def run(self, folder, count, batch):
         report = lambda done, total: self.progress.append((done, total))  # noqa: E731
-        return windows_in_chunks(folder, windows_of(count), batch, self.pictures, self.compute, report)
+        return windows_in_chunks(folder, windows_of(count), batch, self.pictures, self.compute, report).columns
 
 
 @given(count=st.integers(0, 70), batch=st.integers(1, 20), limit=st.integers(0, 8))
