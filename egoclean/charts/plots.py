@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 DRAWN_SIDE = 800
 """Most rows of a similarity matrix that is drawn."""
 
+_DIAGNOSTICS_MARGINS = {"left": 0.045, "right": 0.985, "top": 0.94, "bottom": 0.045, "hspace": 0.42, "wspace": 0.17}
+"""Set by hand: letting matplotlib find them takes as long as drawing."""
+
 SEGMENT_COLOURS = {"repetitive": GREEN, "one-off": VERMILION, "idle": ORANGE}
 
 
@@ -39,11 +42,11 @@ def write_diagnostics(
     ``embeddings`` (n, d) and ``tokens`` (n, t, d), which may be missing, are those that ``structure`` was found in;
     matrices are pooled to ``DRAWN_SIDE`` rows. The file is complete or absent.
     """
-    figure = Figure(figsize=(13, 13), layout="constrained")
+    figure = Figure(figsize=(13, 13))
     FigureCanvasAgg(figure)
-    grid = figure.subplots(4, 2, gridspec_kw={"height_ratios": [1, 2.4, 1, 1]})
+    grid = figure.subplots(4, 2, gridspec_kw={"height_ratios": [1, 2.6, 1, 1], **_DIAGNOSTICS_MARGINS})
     if title:
-        figure.suptitle(title)
+        figure.suptitle(title, y=0.985)
     extent_s = _extent_s(structure)
     _draw_change(grid[0, 0], structure)
     _draw_line(grid[0, 1], _window_lags_s(structure), structure.autocorrelation, "Autocorrelation of change", "lag, s")
@@ -152,5 +155,5 @@ def _draw_detections(axes: Axes, structure: Structure) -> None:
 
 def _save(figure: Figure, path: str | os.PathLike[str]) -> None:
     picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=100, metadata={"Software": None})
+    figure.savefig(picture, format="png", dpi=100, metadata={"Software": None}, pil_kwargs={"compress_level": 4})
     write_bytes(Path(path), picture.getvalue())

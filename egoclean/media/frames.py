@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from av.video.reformatter import VideoReformatter
 from numpy.typing import NDArray
 
 from egoclean.errors import MediaError
 from egoclean.media.decode import decode_frames
-from egoclean.media.images import square
+from egoclean.media.images import centred, placement
 from egoclean.media.opening import shown_name
-from egoclean.media.planes import ByteArray
+from egoclean.media.planes import ByteArray, shrunk_rgb
 from egoclean.records import MediaLocation
 
 
@@ -37,6 +39,7 @@ def read_frames(
     location = path if isinstance(path, MediaLocation) else MediaLocation(str(path))
     needed_until = _last_uses(windows)
     held: dict[int, ByteArray] = {}
+    converter = VideoReformatter()
     frames = enumerate(decode_frames(location))
     for number, indices in enumerate(windows):
         wanted = indices.tolist()
@@ -46,10 +49,16 @@ def read_frames(
                 message = f"{shown_name(location.path)} ends before frame {max(wanted)} that was asked for."
                 raise MediaError(message, "Rectify the clip again.", code="too_short")
             if index in needed_until:
-                held[index] = square(frame.to_ndarray(format="rgb24"), size_px, crop)
+                held[index] = _square(frame, size_px, crop, converter)
         yield np.stack([held[index] for index in wanted])
         for index in [index for index in held if needed_until[index] <= number]:
             del held[index]
+
+
+def _square(frame: Any, size_px: int, crop: str, converter: VideoReformatter) -> ByteArray:
+    box, (width, height) = placement(frame.width, frame.height, size_px, crop)
+    picture = shrunk_rgb(frame, box, width, height, converter)
+    return picture if width == height else centred(picture, size_px)
 
 
 def _last_uses(windows: Sequence[NDArray[np.int64]]) -> dict[int, int]:

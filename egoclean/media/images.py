@@ -68,21 +68,41 @@ def square(picture: ByteArray, size_px: int, crop: str) -> ByteArray:
     ------
     ValueError : for another ``crop``.
     """
+    height, width = picture.shape[:2]
+    box, (inner_width, inner_height) = placement(width, height, size_px, crop)
+    inner = resized(picture[box], inner_width, inner_height)
+    return inner if inner.shape[:2] == (size_px, size_px) else centred(inner, size_px)
+
+
+def placement(width: int, height: int, size_px: int, crop: str) -> tuple[tuple[slice, slice], tuple[int, int]]:
+    """Return which rows and columns of a picture go into a square of ``size_px``, and how wide and high they become.
+
+    Rows and columns begin at even numbers, so that a colour plane of half the size can be cut alike.
+
+    Raises
+    ------
+    ValueError : for another ``crop`` than those of :func:`square`.
+    """
     if crop not in CROPS:
         raise ValueError(f"crop must be one of {', '.join(CROPS)}; found {crop!r}")
-    height, width = picture.shape[:2]
     if crop == "center":
         side = min(height, width)
-        top, left = (height - side) // 2, (width - side) // 2
-        return resized(picture[top : top + side, left : left + side], size_px, size_px)
+        top, left = (height - side) // 4 * 2, (width - side) // 4 * 2
+        return (slice(top, top + side), slice(left, left + side)), (size_px, size_px)
+    whole = (slice(0, height), slice(0, width))
     if crop == "squash":
-        return resized(picture, size_px, size_px)
+        return whole, (size_px, size_px)
     longest = max(height, width)
-    inner_width, inner_height = (max(1, round(size * size_px / longest)) for size in (width, height))
-    canvas = np.zeros((size_px, size_px, picture.shape[2]), np.uint8)
-    top, left = (size_px - inner_height) // 2, (size_px - inner_width) // 2
-    canvas[top : top + inner_height, left : left + inner_width] = resized(picture, inner_width, inner_height)
-    return canvas
+    return whole, (max(1, round(width * size_px / longest)), max(1, round(height * size_px / longest)))
+
+
+def centred(picture: ByteArray, size_px: int) -> ByteArray:
+    """Return an RGB picture in the middle of a black square."""
+    height, width = picture.shape[:2]
+    square_picture = np.zeros((size_px, size_px, picture.shape[2]), np.uint8)
+    top, left = (size_px - height) // 2, (size_px - width) // 2
+    square_picture[top : top + height, left : left + width] = picture
+    return square_picture
 
 
 def narrowed(picture: ByteArray, width_px: int) -> ByteArray:

@@ -1,4 +1,4 @@
-"""Reading ahead: everything in order, errors in their place, no more fetched than asked for, and an end to the thread."""
+"""Reading ahead: all in order, errors in their place, no more fetched than asked for, and an end to the thread."""
 
 import threading
 import time
