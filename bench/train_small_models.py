@@ -54,6 +54,10 @@ def train(name: str, footage: Footage, work: Path, steps: int) -> Any:
     optimiser = torch.optim.AdamW(_groups(task), lr=task.peak_rate, betas=(0.9, 0.95))
     checkpoint = work / f"{name}.checkpoint"
     first = _restore(checkpoint, task, optimiser)
+    if first == 0:
+        task.prepare(footage, np.random.default_rng((SEED, steps)))
+    else:
+        task.after_step(first - 1)
     began, losses = time.process_time(), []
     for step in range(first, steps):
         torch.manual_seed(SEED + step)
@@ -65,7 +69,7 @@ def train(name: str, footage: Footage, work: Path, steps: int) -> Any:
         torch.nn.utils.clip_grad_norm_(task.model.parameters(), 1.0)
         optimiser.step()
         task.after_step(step)
-        losses.append(float(loss.detach()))
+        losses.append(task.reported(loss))
         if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == steps:
             spent = (time.process_time() - began) / len(losses)
             print(

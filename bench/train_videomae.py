@@ -16,7 +16,11 @@ ASKED = 112
 """Hidden tokens a step predicts, of 336: a third of the decoder's work for nearly the same gradient."""
 GRID = (8, 7, 7)
 VISIBLE_WEIGHT = 0.5
-VISIBLE_STEPS = 400
+SCATTERED_STEPS = 500
+"""Over this many steps, masks turn from scattered ones, where the same place is often seen at another time, into tubes,
+and the loss of visible patches fades: a model that starts with tubes alone predicts zero for very long."""
+HEAD_SAMPLES = 40
+HEAD_SCALE = 0.3
 
 
 class Task:
@@ -28,7 +32,8 @@ class Task:
     def __init__(self) -> None:
         self.model = VideoMAEForPreTraining(small_videomae_config())
         start_evenly(self.model)
-        self.visible_weight = VISIBLE_WEIGHT
+        self.easy_share = 1.0
+        self.hidden_loss = torch.tensor(float("nan"))
 
     def modules(self) -> dict[str, torch.nn.Module]:
         """Return what a checkpoint keeps."""
@@ -38,29 +43,56 @@ class Task:
         """Return the model to keep."""
         return self.model
 
+    def prepare(self, footage: Footage, rng: np.random.Generator) -> None:
+        """Let the last layer speak in the principal components of the patches it is to predict."""
+        batches = [batch_of(footage, rng, 0.0)[0] for _ in range(HEAD_SAMPLES)]
+        patches = torch.cat([_normalised(tokens).flatten(2)[:, ::7].flatten(0, 1) for tokens in batches])
+        width = self.model.decoder.head.in_features
+        mean = patches.mean(0)
+        _, spread, components = torch.svd_lowrank(patches - mean, q=width, niter=4)
+        with torch.no_grad():
+            self.model.decoder.head.bias.copy_(mean)
+            self.model.decoder.head.weight.copy_(HEAD_SCALE * components * spread / len(patches) ** 0.5)
+
     def loss(self, footage: Footage, rng: np.random.Generator) -> torch.Tensor:
         """Return the loss of a fresh batch."""
-        tokens, visible = batch_of(footage, rng)
+        tokens, visible = batch_of(footage, rng, self.easy_share)
         hidden_loss, visible_loss = losses_of(self.model, tokens, visible, ASKED)
-        return hidden_loss + self.visible_weight * visible_loss
+        self.hidden_loss = hidden_loss.detach()
+        return hidden_loss + VISIBLE_WEIGHT * self.easy_share * visible_loss
+
+    def reported(self, loss: torch.Tensor) -> float:
+        """Return the number to print: the loss of hidden patches alone."""
+        return float(self.hidden_loss)
 
     def after_step(self, step: int) -> None:
-        """Let the loss of visible patches fade: it only shows the model early that pixels can pass through it."""
-        self.visible_weight = VISIBLE_WEIGHT * max(0.0, 1 - step / VISIBLE_STEPS)
+        """Make the task harder."""
+        self.easy_share = max(0.0, 1 - step / SCATTERED_STEPS)
 
 
-def batch_of(footage: Footage, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return tokens (B, S, 2 * 16 * 16, 3) in [0, 1] and the visible token indices (B, n)."""
+def batch_of(footage: Footage, rng: np.random.Generator, scattered: float) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return tokens (B, S, 2 * 16 * 16, 3) in [0, 1] and the visible token indices (B, n).
+
+    A window's visible tokens are a few places through all time, or with the chance ``scattered`` as many anywhere.
+    """
     windows, visible = [], []
+    places = GRID[1] * GRID[2]
     for _ in range(BATCH):
         step = int(rng.choice([1, 2, 3, 4, 4, 4]))
         windows.append(cropped(rng, footage.window(rng, np.arange(16) * step), 112))
-        places = torch.from_numpy(rng.permutation(GRID[1] * GRID[2])[:VISIBLE])
-        visible.append((torch.arange(GRID[0])[:, None] * GRID[1] * GRID[2] + places).flatten())
+        if rng.random() < scattered:
+            visible.append(torch.from_numpy(rng.permutation(GRID[0] * places)[: GRID[0] * VISIBLE]))
+        else:
+            tube = torch.from_numpy(rng.permutation(places)[:VISIBLE])
+            visible.append((torch.arange(GRID[0])[:, None] * places + tube).flatten())
     pixels = torch.stack(windows).view(BATCH, 8, 2, 3, 7, 16, 7, 16).permute(0, 1, 4, 6, 2, 5, 7, 3)
-    tokens = pixels.reshape(BATCH, GRID[0] * GRID[1] * GRID[2], 512, 3).float().div_(255)
+    tokens = pixels.reshape(BATCH, GRID[0] * places, 512, 3).float().div_(255)
     gain = torch.from_numpy(np.exp(rng.normal(0, 0.15, (BATCH, 1, 1, 3)))).float()
     return tokens * gain, torch.stack(visible)
+
+
+def _normalised(tokens: torch.Tensor) -> torch.Tensor:
+    return (tokens - tokens.mean(2, keepdim=True)) / (tokens.std(2, keepdim=True) + DEVIATION_FLOOR)
 
 
 def losses_of(
@@ -75,8 +107,7 @@ def losses_of(
     hidden = torch.ones(batch, count, dtype=torch.bool).scatter_(1, visible, False).nonzero()[:, 1].view(batch, -1)
     if asked < hidden.shape[1]:
         hidden = hidden.gather(1, torch.rand(hidden.shape).argsort(1)[:, :asked].sort(1).values)
-    wanted = _take(tokens, torch.cat([visible, hidden], dim=1))
-    wanted = (wanted - wanted.mean(2, keepdim=True)) / (wanted.std(2, keepdim=True) + DEVIATION_FLOOR)
+    wanted = _normalised(_take(tokens, torch.cat([visible, hidden], dim=1)))
     state = model.videomae.encoder(_embedded(model, _take(tokens, visible), visible)).last_hidden_state
     state = model.encoder_to_decoder(model.videomae.layernorm(state))
     places = model.position_embeddings[0]

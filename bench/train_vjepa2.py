@@ -66,6 +66,13 @@ class Task:
         seen = encode(self.model.encoder, tokens[:, context], at[1], colours(rng, BATCH))
         return l1_loss(predict(self.model.predictor, seen, at[1], at[2]), wanted)
 
+    def prepare(self, footage: Footage, rng: np.random.Generator) -> None:
+        """Nothing is to be set before the first step."""
+
+    def reported(self, loss: torch.Tensor) -> float:
+        """Return the number to print."""
+        return float(loss.detach())
+
     def after_step(self, step: int) -> None:
         """Let the target encoder follow."""
         keep = min(0.9965, 1 - 0.05 / (1 + step / 30))
