@@ -225,7 +225,7 @@ def _demo_folder(project: Project, source: str, reporter: Reporter) -> str:
     size = source.removeprefix(DEMO_SOURCE) or "full"
     if size not in ("full", "tiny"):
         raise UsageError(f"The demo comes as demo: and demo:tiny, found {source!r}.")
-    folder = project.cache_root() / "demo" / size / "demo"
+    folder = project.demo_folder(size)
     build_demo(folder, cast(Size, size), 0, progress=lambda done, total: reporter.stage("demo", done, total, "files"))
     return str(folder)
 

@@ -11,5 +11,8 @@ frame.warn_if_untrained(library, "embed")
 result = evaluate_view.compare(library, view)
 st.dataframe(result.table, hide_index=True, column_config=evaluate_view.columns())
 st.caption(result.note)
+if not result.rare.empty:
+    st.subheader("When each rare kind is first chosen", anchor=False, help="1 = chosen first. Lower = found sooner.")
+    st.dataframe(result.rare, hide_index=True)
 st.subheader("Coverage as the budget grows", anchor=False, help="The grey band spans five random draws.")
 st.plotly_chart(result.curve, key="evaluate_curve")

@@ -21,6 +21,7 @@ _COMMANDS = {
     "run": "egoclean.cli.project_commands",
     "status": "egoclean.cli.project_commands",
     "stop": "egoclean.cli.project_commands",
+    "evaluate": "egoclean.cli.project_commands",
     "export": "egoclean.cli.project_commands",
     "app": "egoclean.cli.project_commands",
     "rectify": "egoclean.cli.file_commands",
@@ -52,8 +53,9 @@ class _LazyGroup(click.Group):
 def cli() -> None:
     """Turn raw egocentric and driving video into a curated training set.
 
-    On a project: demo, ingest, run, status, select, export, app. On plain files: rectify, score, distribution, embed,
-    structure, select. Exit status: 0 all done, 1 failed, 2 usage, 3 done but some clips rejected, 130 interrupted.
+    On a project: demo, ingest, run, status, select, evaluate, export, app. On plain files: rectify, score,
+    distribution, embed, structure, select. Exit status: 0 all done, 1 failed, 2 usage, 3 done but some clips rejected,
+    130 interrupted.
     """
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -120,6 +121,33 @@ def stop_command(project_folder: Path) -> None:
     """Stop the runs of a project; what is finished is kept."""
     for run_id in jobs.stop_runs(open_project(project_folder)):
         click.echo(run_id)
+
+
+@click.command("evaluate")
+@project_option
+@click.option("--truth", type=click.Path(path_type=Path), help="Known events, as the demo's truth.json has them.")
+@click.option("--seeds", type=click.IntRange(1, 100), default=5, show_default=True, help="Random draws and splits.")
+@click.option("--out", type=click.Path(path_type=Path), help="Also write everything as JSON, curves included.")
+@config_options(SelectConfig)
+def evaluate_command(project_folder: Path, truth: Path | None, seeds: int, out: Path | None, **given: Any) -> None:
+    """Put the project's selection beside random, uniform and top-score choices of the same size.
+
+    Higher coverage stands for more of the footage; higher redundancy says the same more often; downstream error is that
+    of a small model of what comes next, learned from the chosen windows and tested on held-out groups (1 = learned
+    nothing); kinds found is the share of the kinds of known events among the chosen.
+    """
+    from egoclean.library import Library
+    from egoclean.store.atomic import write_json
+    from egoclean.verbs.evaluate import evaluate_project, evaluation_document, evaluation_lines
+
+    project = _existing(project_folder)
+    library = Library(project)
+    view = library.selection()
+    settings = project.settings() if view is None else replace(project.settings(), select=view.config)
+    evaluation = evaluate_project(library, changed_settings(settings, given, ("select",)).select, truth, seeds)
+    if out is not None:
+        write_json(out, evaluation_document(evaluation))
+    click.echo("\n".join(evaluation_lines(evaluation)))
 
 
 @click.command("export")

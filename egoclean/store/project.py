@@ -104,6 +104,10 @@ class Project:
         """Return the path of the derived catalog of this project, inside the cache."""
         return self.cache_root() / "catalogs" / f"{digest(str(self.root.resolve()))[:16]}.sqlite"
 
+    def demo_folder(self, size: str) -> Path:
+        """Return where the demo footage of ``demo:`` or ``demo:tiny`` lies, inside the cache."""
+        return self.cache_root() / "demo" / size / "demo"
+
     def tables(self) -> Path:
         """Return the folder of the derived tables of this project, inside the cache."""
         return self.cache_root() / "tables" / digest(str(self.root.resolve()))[:16]

@@ -7,15 +7,20 @@ from dataclasses import dataclass
 import pandas as pd
 import streamlit as st
 
+from egoclean.core.probe import Probe
 from egoclean.library import Library
 from egoclean.store.decisions import Decision, DecisionJournal, Verdict
 from egoclean.ui import clip_view, loaders
 from egoclean.ui.columns import column_config
 from egoclean.ui.format import ago, moment
 from egoclean.ui.glossary import meaning
+from egoclean.verbs.probe import proposed_windows
 
 QUEUE_LENGTH = 60
 _ROUTES = ("anomaly", "score", "change")
+TEACHES = "what teaches most"
+"""The route on which windows come that a probe of a person's choices would learn most from."""
+PROPOSED = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +47,49 @@ def build_queue(library: Library, windows: pd.DataFrame) -> list[ReviewItem]:
     offered = [name for name in _ROUTES if windows[name].notna().any()]
     route = st.segmented_control(
         "Look first at the highest",
-        offered,
-        default=offered[0],
+        [*offered, TEACHES],
+        default=offered[0] if offered else TEACHES,
         required=True,
         key="review_route",
         bind="query-params",
-        help="; ".join(f"{name}: {meaning(name)}" for name in offered),
+        help="; ".join(f"{name}: {meaning(name)}" for name in offered)
+        + f"; {TEACHES}: up to {PROPOSED} windows from whose labels a probe learns most, unlike one another. A few "
+        "labels beat every score: choose by them with the signal 'probe' on the Select page.",
     )
+    if route == TEACHES:
+        windows = taught_windows(library, windows)
     shas = {clip.clip_id: str(clip.facts.get("sha256") or "") for clip in loaders.clips(library)}
     return queue_of(windows, route, shas)
+
+
+def taught_windows(library: Library, windows: pd.DataFrame) -> pd.DataFrame:
+    """Return the windows with the column of the route ``TEACHES``, and show how well the probe does so far.
+
+    What was proposed stays until a new list is asked for, so that a decision does not turn the queue over.
+    """
+    kept = st.session_state.get("review_proposed")
+    again = st.button("Propose anew", icon=":material/refresh:", help="Make a new list from all decisions so far.")
+    if kept is None or again:
+        rows, probe = proposed_windows(library, windows, PROPOSED)
+        kept = st.session_state["review_proposed"] = (windows["row"].iloc[rows].tolist(), probe_text(probe))
+    proposed, text = kept
+    st.caption(text)
+    place = pd.Series(range(len(proposed), 0, -1), index=proposed, dtype="float64")
+    return windows.assign(**{TEACHES: windows["row"].map(place)})
+
+
+def probe_text(probe: Probe | None) -> str:
+    """Return what is known of the probe, in a sentence."""
+    if probe is None:
+        return "No probe yet: keep at least one of these windows and reject at least one, then propose anew."
+    learned = f"The probe has learned from {probe.kept} kept and {probe.rejected} rejected windows."
+    if probe.auroc is None:
+        return f"{learned} {probe.note}"
+    low, high = probe.auroc.low, probe.auroc.high
+    return (
+        f"{learned} On clips it has not seen it puts a kept window above a rejected one with AUROC "
+        f"{probe.auroc.value:.2f} (95 % interval {low:.2f} to {high:.2f}; 0.5 is chance)."
+    )
 
 
 def queue_of(
@@ -67,6 +106,8 @@ def queue_of(
             continue
         spans.append((start, stop))
         why = f"{route} {float(line[route]):.4g}, number {len(queue) + 1} of all windows"
+        if route == TEACHES:
+            why = f"number {len(queue) + 1} of those a probe would learn most from"
         queue.append(
             ReviewItem(
                 clip_id,

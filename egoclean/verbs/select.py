@@ -21,11 +21,12 @@ from egoclean.library import SELECTION_FILE, Library, SelectionView
 from egoclean.records import to_plain
 from egoclean.store.atomic import write_json
 from egoclean.store.catalog import StepRow, StepStatus
-from egoclean.store.decisions import Verdict
 from egoclean.store.keys import EntryKey, digest, entry_key
 from egoclean.store.tables import write_table
+from egoclean.verbs.decided import decided_windows
+from egoclean.verbs.probe import PROBE, project_probe
 
-SIGNALS = ("score", "skill", "surprise", "change", "anomaly")
+SIGNALS = ("score", "skill", "surprise", "change", "anomaly", PROBE)
 """Columns of the table of windows that may weigh a choice and go into the manifest."""
 
 _GROUPS = {"clip": "clip_id", "camera": "camera", "worker": "worker", "scene": "scene", "factory": "factory"}
@@ -66,10 +67,24 @@ def select_and_save(library: Library, config: SelectConfig) -> SelectionView:
 
 def preview_selection(library: Library, config: SelectConfig) -> SelectionView:
     """Return the selection that ``config`` gives on the project's windows as they are, without keeping it."""
-    windows = library.windows()
+    windows = windows_with_probe(library, config)
     if windows.empty:
         return _view(windows, None, config, library)
     return _view(windows, select(selection_input(library, windows, config), config), config, library)
+
+
+def windows_with_probe(library: Library, config: SelectConfig) -> pd.DataFrame:
+    """Return the project's windows, with the column ``probe`` where the options weigh or bound it.
+
+    Raises
+    ------
+    UsageError : the probe is asked for and there is nothing it could learn from.
+    """
+    windows = library.windows()
+    asked = {*signal_names(config.signal), *(item.signal for item in parse_thresholds(config.thresholds))}
+    if PROBE not in asked or windows.empty:
+        return windows
+    return windows.assign(**{PROBE: project_probe(library, windows).scores})
 
 
 def selection_key(library: Library, config: SelectConfig) -> EntryKey:
@@ -83,7 +98,7 @@ def selection_key(library: Library, config: SelectConfig) -> EntryKey:
 
 def selection_input(library: Library, windows: pd.DataFrame, config: SelectConfig) -> SelectionInput:
     """Return the windows as rows to choose from: embeddings, signals, groups, times and decisions."""
-    keep, reject = _decided(library, windows)
+    keep, reject = decided_windows(library, windows)
     names = (windows["clip_id"] + "@" + windows["start_pts"].astype(str)).tolist()
     structure = _structure_flags(library, windows)
     return SelectionInput(
@@ -168,28 +183,6 @@ def _structure_flags(library: Library, windows: pd.DataFrame) -> dict[str, Any]:
 def _inside(times: NDArray[np.float64], span: Mapping[str, Any]) -> NDArray[np.bool_]:
     inside: NDArray[np.bool_] = (times >= span["start_s"]) & (times < span["stop_s"])
     return inside
-
-
-def _decided(library: Library, windows: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return which windows a person wants kept and which rejected.
-
-    A decision takes the window it was made on; where the grid has changed since, those whose middle it holds.
-    """
-    keep, reject = np.zeros(len(windows), dtype=np.bool_), np.zeros(len(windows), dtype=np.bool_)
-    decisions = library.decisions()
-    if not decisions:
-        return keep, reject
-    fingerprints = {row.clip_id: row.facts["sha256"] for row in library.clips()}
-    shas = windows["clip_id"].map(fingerprints)
-    middle = (windows["start_pts"] + windows["stop_pts"]) / 2
-    for decision in decisions.values():
-        same = (shas == decision.clip_sha256) & (windows["time_base"] == decision.time_base)
-        exact = same & (windows["start_pts"] == decision.start_pts) & (windows["stop_pts"] == decision.stop_pts)
-        within = same & (middle >= decision.start_pts) & (middle < decision.stop_pts)
-        hit = (exact if exact.any() else within).to_numpy()
-        keep |= hit & (decision.verdict is Verdict.KEEP)
-        reject |= hit & (decision.verdict is Verdict.REJECT)
-    return keep, reject
 
 
 def _models(library: Library) -> dict[str, Any]:

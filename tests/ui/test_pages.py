@@ -212,7 +212,7 @@ def test_evaluate_compares_with_random(library, open_page):
     app = open_page("evaluate")
     table = app.dataframe[0].value
     assert list(table["which"][:2]) == ["this selection", "random"]
-    assert table[["coverage", "redundancy", "groups"]].to_numpy().min() >= 0
+    assert table[["coverage", "redundancy", "balance"]].to_numpy().min() >= 0
 
 
 @pytest.mark.parametrize("form", ["jsonl", "csv", "parquet"])

@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from egoclean.store.catalog import ClipRow, StepRow, StepStatus
-from egoclean.ui.evaluate_view import coverage_by_budget, coverage_of, neighbour_radius
 from egoclean.ui.filters import matching
 from egoclean.ui.loaders import ClipSteps
 from egoclean.ui.review_view import queue_of
@@ -113,31 +112,3 @@ def test_the_queue_starts_with_the_strangest_and_passes_over_overlaps():
     queue = queue_of(windows, "anomaly", {"a": "sha-a", "b": "sha-b"})
     assert [(item.start_s, item.place) for item in queue] == [(1.0, ("sha-a", 10, 30, "1/10"))]
     assert len(queue_of(windows.assign(anomaly=1.0), "anomaly", {"a": "sha-a", "b": "sha-b"}, length=2)) == 2
-
-
-@given(st.integers(2, 30), st.integers(0, 2**31 - 1))
-def test_coverage_against_loops(count, seed):
-    generator = np.random.default_rng(seed)
-    rows = generator.normal(size=(count, 3)).astype(np.float32)
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    order, radius = generator.permutation(count), 0.3
-    covered, close = set(), 0
-    budgets = np.arange(1, count + 1)
-    curve = []
-    for place, chosen in enumerate(order):
-        covered |= {row for row in range(count) if 1 - rows[row] @ rows[chosen] <= radius + 1e-6}
-        curve.append(len(covered) / count)
-        close += any(1 - rows[chosen] @ rows[other] <= radius + 1e-6 for other in order if other != chosen)
-        if place + 1 == count:
-            assert coverage_of(rows, order, radius) == (len(covered) / count, close / count)
-    assert np.allclose(coverage_by_budget(rows, order, radius, budgets), curve)
-    assert coverage_of(rows, order[:0], radius) == (0.0, 0.0)
-
-
-def test_the_radius_reaches_the_tenth_neighbour():
-    generator = np.random.default_rng(0)
-    rows = generator.normal(size=(50, 4)).astype(np.float32)
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    tenth = [np.sort(1 - rows @ row)[10] for row in rows]
-    assert np.isclose(neighbour_radius(rows), np.median(tenth), atol=1e-5)
-    assert neighbour_radius(rows[:5]) == 0.0

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from egoclean.store.decisions import Decision, Verdict
-from egoclean.verbs.select import _decided
+from egoclean.verbs.decided import decided_windows
 
 
 def windows(starts: list[int], length: int) -> pd.DataFrame:
@@ -30,7 +30,7 @@ def library(verdict: Verdict) -> SimpleNamespace:
 
 @pytest.mark.parametrize("verdict", [Verdict.KEEP, Verdict.REJECT])
 def test_the_decided_window_is_taken_and_no_neighbour_that_overlaps_it(verdict: Verdict):
-    keep, reject = _decided(library(verdict), windows([0, 30, 60, 90, 120], 64))
+    keep, reject = decided_windows(library(verdict), windows([0, 30, 60, 90, 120], 64))
     taken = keep if verdict is Verdict.KEEP else reject
     assert taken.tolist() == [False, False, True, False, False]
     assert not (keep & reject).any()
@@ -38,5 +38,5 @@ def test_the_decided_window_is_taken_and_no_neighbour_that_overlaps_it(verdict: 
 
 
 def test_on_another_grid_a_decision_keeps_its_seconds():
-    keep, _ = _decided(library(Verdict.KEEP), windows([0, 45, 75, 105, 135], 20))
+    keep, _ = decided_windows(library(Verdict.KEEP), windows([0, 45, 75, 105, 135], 20))
     assert keep.tolist() == [False, False, True, True, False]

@@ -1,0 +1,154 @@
+"""evaluate: does the selection pay? It beside random, uniform and top-score choices of the same size."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from egoclean.config import SelectConfig
+from egoclean.core.evaluate import Evaluation, Standing, evaluate
+from egoclean.core.metrics import Interval
+from egoclean.errors import SourceError, UsageError
+from egoclean.library import Library
+from egoclean.verbs.select import selection_input, windows_with_probe
+
+Rows = NDArray[np.int64]
+
+TRUTH_FILE = "truth.json"
+
+_LEAST_SHARE = 0.5
+
+
+def evaluate_project(
+    library: Library, config: SelectConfig, truth_path: Path | None = None, seeds: int = 5
+) -> Evaluation:
+    """Return how the selection that ``config`` gives stands beside its rivals on the project's windows.
+
+    Parameters
+    ----------
+    truth_path : a ``truth.json`` as the demo has one: ``clips`` with ``events`` (``kind``, ``start_s``, ``stop_s``) by
+        clip id or its end, ``scenes`` with a list ``rare``; None where nothing is known.
+    seeds : draws of random choices, and splits into held-out groups.
+
+    Raises
+    ------
+    UsageError : there are no windows yet, or an option cannot be met with them.
+    SourceError : the truth cannot be read.
+    """
+    windows = windows_with_probe(library, config)
+    if windows.empty:
+        raise UsageError("There are no windows to evaluate a selection on.", "Run the project first: egoclean run")
+    rare = rare_windows(windows, read_truth(truth_path)) if truth_path is not None else None
+    return evaluate(selection_input(library, windows, config), config, rare=rare, seeds=seeds)
+
+
+def known_truth(library: Library) -> Path | None:
+    """Return the truth file that lies in a source folder of the project, as in the demo's; None where there is none."""
+    project = library.project
+    named = [source.partition(":") for source in project.sources()]
+    folders = [
+        project.demo_folder(size or "full") if (name, colon) == ("demo", ":") else Path(name + colon + size)
+        for name, colon, size in named
+    ]
+    return next((folder / TRUTH_FILE for folder in folders if (folder / TRUTH_FILE).is_file()), None)
+
+
+def read_truth(path: Path) -> dict[str, Any]:
+    """Return what a truth file says.
+
+    Raises
+    ------
+    SourceError : it is not there, not JSON, or holds neither ``clips`` nor ``scenes``.
+    """
+    try:
+        truth = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{path} cannot be read as a truth file ({error}).", "Give the demo's truth.json.") from error
+    if not isinstance(truth, dict) or not {"clips", "scenes"} & set(truth):
+        raise SourceError(f"{path} holds neither clips nor scenes.", "Give a file with the demo's truth.json's keys.")
+    return truth
+
+
+def rare_windows(windows: pd.DataFrame, truth: Mapping[str, Any]) -> dict[str, Rows]:
+    """Return for each kind of event and of rare scene the positions of the windows that show it.
+
+    A window shows an event when they share at least half of the shorter of the two.
+    """
+    found: dict[str, list[int]] = {}
+    starts, stops = windows["start_s"].to_numpy(), windows["stop_s"].to_numpy()
+    for clip_id, positions in windows.groupby("clip_id", sort=False).indices.items():
+        for event in _events_of(str(clip_id), truth.get("clips", {})):
+            length = np.minimum(stops[positions] - starts[positions], event["stop_s"] - event["start_s"])
+            shared = np.minimum(stops[positions], event["stop_s"]) - np.maximum(starts[positions], event["start_s"])
+            found.setdefault(str(event["kind"]), []).extend(positions[shared >= _LEAST_SHARE * length].tolist())
+    for scene, facts in truth.get("scenes", {}).items():
+        positions = np.flatnonzero((windows["scene"] == scene).to_numpy())
+        for kind in facts.get("rare", ()) if len(positions) else ():
+            found.setdefault(str(kind), []).extend(positions.tolist())
+    return {kind: np.array(sorted(rows), dtype=np.int64) for kind, rows in found.items() if rows}
+
+
+def evaluation_document(evaluation: Evaluation) -> dict[str, Any]:
+    """Return an evaluation as plain data for ``evaluation.json``; intervals are ``[estimate, low, high]``."""
+    return {
+        "windows": evaluation.row_count,
+        "chosen": evaluation.chosen_count,
+        "radius": evaluation.radius,
+        "budgets": evaluation.budgets.tolist(),
+        "strategies": {name: _standing(standing) for name, standing in evaluation.standings.items()},
+    }
+
+
+def evaluation_lines(evaluation: Evaluation) -> list[str]:
+    """Return an evaluation as a table in text, one line a strategy."""
+    columns = ("coverage", "redundancy", "group_balance", "downstream_error", "kinds_found")
+    lines = [f"{evaluation.chosen_count} of {evaluation.row_count} windows; close is {evaluation.radius:.4f} or nearer"]
+    lines.append(f"{'chosen by':<10}" + "".join(f"{name.replace('_', ' '):>26}" for name in columns))
+    for name, standing in evaluation.standings.items():
+        plain = _standing(standing)
+        lines.append(f"{name:<10}" + "".join(f"{_interval_text(plain[column]):>26}" for column in columns))
+        if standing.rare_rank:
+            ranks = (f"{kind} {rank or 'never'}" for kind, rank in standing.rare_rank.items())
+            lines.append(f"{'':<10}  first chosen as number: {', '.join(ranks)}")
+    return lines
+
+
+def _interval_text(interval: list[float] | None) -> str:
+    if interval is None:
+        return "-"
+    value, low, high = interval
+    return f"{value:.3f}" if high - low < 0.0005 else f"{value:.3f} ({low:.3f} to {high:.3f})"
+
+
+def _standing(standing: Standing) -> dict[str, Any]:
+    return {
+        "coverage": _interval(standing.coverage),
+        "redundancy": _interval(standing.redundancy),
+        "group_balance": _interval(standing.balance),
+        "downstream_error": _interval(standing.error),
+        "kinds_found": _interval(standing.kinds_found),
+        "rare_rank": dict(standing.rare_rank),
+        "curve": [round(value, 6) for value in standing.curve.tolist()],
+        "curve_low": [round(value, 6) for value in standing.curve_low.tolist()],
+        "curve_high": [round(value, 6) for value in standing.curve_high.tolist()],
+    }
+
+
+def _interval(value: Interval | None) -> list[float] | None:
+    if value is None or not math.isfinite(value.value):
+        return None
+    return [value.value, value.low, value.high]
+
+
+def _events_of(clip_id: str, clips: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    for name, facts in clips.items():
+        if clip_id == name or clip_id.endswith(f"/{name}"):
+            return list(facts.get("events", ()))
+    return []
