@@ -71,6 +71,26 @@ class DecisionJournal:
                 return self.append(Decision(*decision.place, verdict=Verdict.NONE, undoes=decision_id))
         raise UsageError(f"{self.path} holds no decision {decision_id!r}.", "It may belong to another project.")
 
+    def redoable(self) -> Decision | None:
+        """Return the decision that :meth:`redo` would make again: the last one undone, unless another came since."""
+        decisions = self.read()
+        by_id = {decision.decision_id: decision for decision in decisions}
+        undone: list[Decision] = []
+        for decision in decisions:
+            if decision.undoes is not None:
+                target = by_id.get(decision.undoes)
+                undone += [target] if target is not None and target.undoes is None else []
+            elif undone and _says(decision) == _says(undone[-1]):
+                undone.pop()
+            else:
+                undone.clear()
+        return undone[-1] if undone else None
+
+    def redo(self) -> Decision | None:
+        """Make the last undone decision again and return it; None when there is none."""
+        last = self.redoable()
+        return None if last is None else self.append(last)
+
     def read(self) -> tuple[Decision, ...]:
         """Return every line in order, undone ones too; a torn last line is left out."""
         lines = enumerate(read_lines(self.path), 1)
@@ -82,6 +102,10 @@ class DecisionJournal:
         undone = {decision.undoes for decision in decisions if decision.undoes}
         standing = [item for item in decisions if not item.undoes and item.decision_id not in undone]
         return {decision.place: decision for decision in standing}
+
+
+def _says(decision: Decision) -> tuple[object, ...]:
+    return (*decision.place, decision.verdict, decision.tags, decision.note)
 
 
 def _stamp(decision: Decision) -> Decision:

@@ -158,7 +158,7 @@ def show_buttons(library: Library, item: ReviewItem) -> None:
         "Tags", ("grasp", "tool", "walk", "idle", "odd", "bad picture"), accept_new_options=True, key="review_tags"
     )
     text = note.text_input("Note", key="review_note", max_chars=500)
-    keep, reject, later, undo = st.columns(4)
+    keep, reject, later, undo, redo = st.columns(5)
     arguments = (library, item, chosen_tags, text)
     keep.button(
         "Keep",
@@ -188,8 +188,18 @@ def show_buttons(library: Library, item: ReviewItem) -> None:
         on_click=_undo,
         args=(library,),
     )
+    journal = DecisionJournal(library.project.decisions)
+    redo.button(
+        "Redo",
+        icon=":material/redo:",
+        shortcut="r",
+        width="stretch",
+        disabled=journal.redoable() is None,
+        on_click=_redo,
+        args=(library,),
+    )
     st.caption(
-        "Keys: K keep · X reject · N later · U undo. In the player: space, comma and full stop for frames, ? for all."
+        "Keys: K keep · X reject · N later · U undo · R redo. In the player: space, comma and full stop for frames, ? for all."
     )
 
 
@@ -248,3 +258,7 @@ def _undo(library: Library) -> None:
     last = last_decision(library)
     if last is not None:
         DecisionJournal(library.project.decisions).undo(last.decision_id)
+
+
+def _redo(library: Library) -> None:
+    DecisionJournal(library.project.decisions).redo()

@@ -48,6 +48,25 @@ def test_undo_brings_back_the_decision_before(journal):
     assert len(journal.read()) == 4, "nothing is ever taken out of the journal"
 
 
+def test_redo_makes_undone_decisions_again_last_first_until_another_comes(journal):
+    assert journal.redo() is None
+    first, second = journal.append(decision(note="a")), journal.append(decision(512, Verdict.REJECT))
+    journal.undo(second.decision_id)
+    journal.undo(first.decision_id)
+    again = [journal.redo(), journal.redo()]
+    assert [(item.place, item.verdict, item.note) for item in again] == [
+        (item.place, item.verdict, item.note) for item in (first, second)
+    ]
+    assert {place: item.verdict for place, item in journal.current().items()} == {
+        first.place: Verdict.KEEP,
+        second.place: Verdict.REJECT,
+    }
+    assert journal.redo() is None
+    journal.undo(again[1].decision_id)
+    journal.append(decision(1024))
+    assert journal.redoable() is None
+
+
 def test_undoing_what_is_not_there_is_a_sentence(journal):
     with pytest.raises(UsageError, match="no decision 'nothing'"):
         journal.undo("nothing")
