@@ -39,6 +39,8 @@ class SourceError(EgocleanError):
 class IntrinsicsError(EgocleanError):
     """A camera calibration that is impossible or does not fit its video; the message names the field."""
 
+    exit_status = 2
+
 
 class MediaError(EgocleanError):
     """A video or image that is rejected.

@@ -55,10 +55,10 @@ def make_panel(library: Library, clip_id: str, number: int, frame: int | None = 
 def _times_and_video(library: Library, clip: Clip) -> tuple[Any, MediaLocation | None]:
     if clip.source.kind is ClipKind.FRAMES:
         return None, None
-    ingested, rectified = library.entry(clip.clip_id, "ingest"), library.entry(clip.clip_id, "rectify")
-    if ingested is None or rectified is None:
+    rectified = library.entry(clip.clip_id, "rectify")
+    if rectified is None:
         raise UsageError(f"The pictures of {clip.clip_id} are no longer in the cache.", "Run the pipeline again.")
-    return ingested.array("pts.npy"), MediaLocation(str(rectified.path("view.mp4")))
+    return rectified.array("pts.npy"), MediaLocation(str(rectified.path("view.mp4")))
 
 
 def main() -> None:

@@ -79,11 +79,15 @@ class Intrinsics:
 
 @dataclass(frozen=True, slots=True)
 class MediaLocation:
-    """The bytes of one video: a whole file, or ``size_bytes`` of an uncompressed archive from ``offset_bytes``."""
+    """The bytes of one video: a whole file, or ``size_bytes`` of an uncompressed archive from ``offset_bytes``.
+
+    ``last_pts`` is the pts of the last frame that is read of a video whose rest is damaged or missing, else None.
+    """
 
     path: str
     offset_bytes: int = 0
     size_bytes: int | None = None
+    last_pts: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,12 @@ DECODER_MEMORY_BYTES = 8 << 30
 MODEL_VERBS = ("score", "embed")
 """Verbs that run networks: in processes that stay, and without a limit on time, since a CPU may think for hours."""
 
+DECODER_VERBS = ("ingest", "rectify")
+"""Verbs that open footage."""
+
+DECODER_DEATHS = frozenset({"crashed", "timeout", "out_of_memory"})
+"""Ways in which footage can end the process that opens it: the clip is rejected, and tried again by the next run."""
+
 _UNITS = {"ingest": "clips", "rectify": "frames", "score": "windows", "embed": "windows", "structure": "clips"}
 
 
@@ -201,7 +207,9 @@ def _done_row(job: Job, details: Mapping[str, Any]) -> StepRow:
 def _fail(state: RunState, job: Job, result: TaskResult, progress: _StageProgress) -> None:
     progress.end(job.key.key)
     reason = result.error.message if result.error else "unknown failure"
-    end_clip(state, job.clip.clip_id, job.key.verb, job.key.key, StepStatus.FAILED, reason, 0.0)
+    ended_decoder = job.key.verb in DECODER_VERBS and result.error is not None and result.error.code in DECODER_DEATHS
+    status = StepStatus.REJECTED if ended_decoder else StepStatus.FAILED
+    end_clip(state, job.clip.clip_id, job.key.verb, job.key.key, status, reason, 0.0)
 
 
 def end_clip(
@@ -220,5 +228,8 @@ def _with_facts(state: RunState, clip: Clip) -> Clip:
     if entry is None:
         return clip
     facts = ingest.read_facts(entry.details)
+    source = clip.source
+    if source.location is not None and facts.last_pts is not None:
+        source = replace(source, location=replace(source.location, last_pts=facts.last_pts))
     state.frames[clip.clip_id] = facts.frame_count or sum(len(r.frame_paths) for r in clip.source.frame_records)
-    return replace(clip, header=facts.header, problems=(*clip.problems, *facts.problems))
+    return replace(clip, source=source, header=facts.header, problems=(*clip.problems, *facts.problems))

@@ -19,6 +19,7 @@ def project_status(library: Library) -> dict[str, Any]:
             "clip_id": row.clip_id,
             "status": row.facts["status"],
             "reason": row.facts["reason"],
+            "salvaged_until_s": row.facts.get("salvaged_until_s"),
             "verbs": steps.get(row.clip_id, {}),
         }
         for row in library.clips()

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from egoclean.library import WINDOW_COLUMNS, Library
-from egoclean.records import Clip, ClipKind, Severity, to_plain
+from egoclean.records import Clip, ClipKind, Problem, Severity, problem_from_plain, to_plain
 from egoclean.store.cache import Entry
 from egoclean.store.catalog import ClipRow
 from egoclean.store.tables import read_table, write_table
@@ -21,7 +21,10 @@ from egoclean.verbs.window_source import clip_windows
 def clip_row(clip: Clip, library: Library | None = None) -> ClipRow:
     """Return the catalog's row of a clip: what its source and header say, and how it was rectified if it was."""
     source, header = clip.source, clip.header
-    rejection = next((item for item in clip.problems if item.severity is Severity.REJECTION), None)
+    entry = library.entry(clip.clip_id, "rectify") if library else None
+    problems = _problems(clip, entry)
+    rejection = next((item for item in problems if item.severity is Severity.REJECTION), None)
+    salvaged = next((item for item in problems if item.code == "salvaged"), None)
     facts: dict[str, Any] = {
         "name": Path(clip.clip_id.rpartition("#")[2] or clip.clip_id).name,
         "kind": source.kind,
@@ -34,9 +37,10 @@ def clip_row(clip: Clip, library: Library | None = None) -> ClipRow:
         "licence": source.licence,
         "size_bytes": source.location.size_bytes if source.location else None,
         "carried": to_plain(source.carried),
-        "problems": to_plain(clip.problems),
+        "problems": to_plain(problems),
         "status": "rejected" if rejection else "ok",
-        "reason": rejection.message if rejection else "",
+        "reason": next((item.message for item in (rejection, salvaged) if item), ""),
+        "salvaged_until_s": salvaged.time_s if salvaged else None,
         "calibrated": source.intrinsics is not None,
         "rectified": None,
         **_picture_facts(clip),
@@ -49,11 +53,16 @@ def clip_row(clip: Clip, library: Library | None = None) -> ClipRow:
             "time_base": to_plain(header.time_base),
             "bit_rate": header.bit_rate,
         }
-    entry = library.entry(clip.clip_id, "rectify") if library else None
     if entry is not None:
         facts["rectified"] = bool(entry.details.get("rectified"))
         facts["rectification"] = entry.details.get("summary")
     return ClipRow(clip.clip_id, facts, to_plain(clip))
+
+
+def _problems(clip: Clip, rectified: Entry | None) -> tuple[Problem, ...]:
+    """Return what was found wrong with a clip before its frames were decoded and while they were, each once."""
+    found = rectified.details.get("problems", ()) if rectified else ()
+    return tuple(dict.fromkeys([*clip.problems, *(problem_from_plain(item) for item in found)]))
 
 
 def write_windows_table(library: Library, clips: Iterable[Clip]) -> pd.DataFrame:

@@ -93,7 +93,7 @@ def test_an_error_says_what_to_do_and_survives_the_way_between_processes(kind):
     assert str(kind("It is cut.")) == "It is cut."
     copy = pickle.loads(pickle.dumps(error))
     assert (type(copy), copy.message, copy.hint) == (kind, "It is cut.", "Fetch it again.")
-    assert error.exit_status == (2 if kind is errors.UsageError else 1)
+    assert error.exit_status == (2 if kind in (errors.UsageError, errors.IntrinsicsError) else 1)
 
 
 def test_a_media_error_keeps_its_code_and_time():

@@ -14,6 +14,7 @@ from egoclean.config import EmbedConfig, IngestConfig, RectifyConfig, ScoreConfi
 from egoclean.store.project import Settings, changed_settings
 
 _DATA_ROOT_ONLY = tuple(name for name in IngestConfig.__dataclass_fields__ if name != "data_root")
+_SALVAGE_ONLY = tuple(name for name in IngestConfig.__dataclass_fields__ if name != "salvage")
 _path = click.Path(path_type=Path)
 
 
@@ -24,6 +25,7 @@ _path = click.Path(path_type=Path)
 )
 @click.option("--out", type=_path, required=True, help="Folder to write into.")
 @config_options(RectifyConfig)
+@config_options(IngestConfig, without=_SALVAGE_ONLY)
 @click.pass_context
 def rectify_command(
     context: click.Context, /, videos: tuple[Path, ...], intrinsics_path: Path | None, out: Path, **given: Any
@@ -31,9 +33,10 @@ def rectify_command(
     """Rectify fisheye VIDEO...: a small view each, with --full the whole picture, the new camera and a report."""
     from egoclean.files.rectify import rectify_files
 
-    config = changed_settings(Settings(), given, ("rectify",)).rectify
+    settings = changed_settings(Settings(), given, ("rectify", "ingest"))
+    salvage = settings.ingest.salvage == "prefix"
     with TerminalReporter() as reporter:
-        context.exit(rectify_files(videos, intrinsics_path, out, config, reporter))
+        context.exit(rectify_files(videos, intrinsics_path, out, settings.rectify, reporter, salvage=salvage))
 
 
 @click.command("score")

@@ -12,12 +12,21 @@ from egoclean.errors import IntrinsicsError, MediaError, UsageError
 from egoclean.records import Intrinsics, MediaLocation
 from egoclean.report import Reporter
 from egoclean.store.atomic import write_json
+from egoclean.verbs.ingest import salvage_reason
 
 
 def rectify_files(
-    videos: Sequence[Path], intrinsics_path: Path | None, out: Path, config: RectifyConfig, reporter: Reporter
+    videos: Sequence[Path],
+    intrinsics_path: Path | None,
+    out: Path,
+    config: RectifyConfig,
+    reporter: Reporter,
+    *,
+    salvage: bool = False,
 ) -> int:
     """Write view, camera and report of each video into ``out``; return the exit status: 3 when a video was rejected.
+
+    With ``salvage`` a damaged video is used up to its first damage.
 
     Raises
     ------
@@ -29,8 +38,9 @@ def rectify_files(
     rejected, cameras = 0, []
     for number, video in enumerate(videos, 1):
         try:
-            cameras.append(_rectify_one(video, intrinsics, out, config, reporter, f"{number}/{len(videos)}"))
-        except MediaError as error:
+            place = f"{number}/{len(videos)}"
+            cameras.append(_rectify_one(video, intrinsics, out, config, reporter, place, salvage))
+        except (MediaError, IntrinsicsError) as error:
             rejected += 1
             reporter.note(f"rejected: {video}: {error}")
     if cameras and cameras[0] is not None and all(camera == cameras[0] for camera in cameras):
@@ -47,7 +57,13 @@ def read_intrinsics(path: Path) -> Intrinsics:
 
 
 def _rectify_one(
-    video: Path, intrinsics: Intrinsics | None, out: Path, config: RectifyConfig, reporter: Reporter, place: str
+    video: Path,
+    intrinsics: Intrinsics | None,
+    out: Path,
+    config: RectifyConfig,
+    reporter: Reporter,
+    place: str,
+    salvage: bool,
 ) -> dict[str, Any] | None:
     from egoclean.media.rectify import rectify_video
 
@@ -59,7 +75,11 @@ def _rectify_one(
         out,
         video.stem,
         lambda done, total: reporter.stage(f"rectify {place}", done, total, "frames"),
+        salvage=salvage,
     )
+    reason = salvage_reason(result.problems)
+    if reason:
+        reporter.note(f"salvaged: {video}: {reason}")
     write_json(out / f"{video.stem}.rectification.json", result.report)
     if result.intrinsics is not None:
         write_json(out / f"{video.stem}.intrinsics.json", result.intrinsics)

@@ -12,15 +12,17 @@ _MP4_TYPES = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"
 _EBML = b"\x1a\x45\xdf\xa3"
 _SEGMENT = b"\x18\x53\x80\x67"
 _DOWNLOAD_AGAIN = "Download or copy it again."
+_AGAIN_OR_SALVAGE = "Download or copy it again, or use what comes before the cut with --salvage prefix."
 
 
-def check_outline(file: IO[bytes], size_bytes: int, name: str) -> None:
+def check_outline(file: IO[bytes], size_bytes: int, name: str, *, may_be_cut: bool = False) -> None:
     """Refuse a file that its own outline shows to be cut; files of other containers pass.
 
     Parameters
     ----------
     file : the bytes of one video, seekable, left at an arbitrary position.
     size_bytes : how many there are.
+    may_be_cut : whether one that can be read up to its cut passes too.
 
     Raises
     ------
@@ -29,10 +31,14 @@ def check_outline(file: IO[bytes], size_bytes: int, name: str) -> None:
     """
     file.seek(0)
     head = file.read(12)
-    if head[4:8] in _MP4_TYPES:
-        _check_mp4(file, size_bytes, name)
-    elif head[:4] == _EBML:
-        _check_matroska(file, size_bytes, name)
+    try:
+        if head[4:8] in _MP4_TYPES:
+            _check_mp4(file, size_bytes, name)
+        elif head[:4] == _EBML:
+            _check_matroska(file, size_bytes, name)
+    except MediaError as error:
+        if error.code != "truncated" or not may_be_cut:
+            raise
 
 
 def _check_mp4(file: IO[bytes], size_bytes: int, name: str) -> None:
@@ -46,7 +52,7 @@ def _check_mp4(file: IO[bytes], size_bytes: int, name: str) -> None:
         shown = kind.decode("latin-1")
         code = "truncated_header" if kind == b"moov" else "truncated"
         message = f"{name} is cut: the last {missing} bytes of its {shown!r} box are missing."
-        raise MediaError(message, _DOWNLOAD_AGAIN, code=code)
+        raise MediaError(message, _AGAIN_OR_SALVAGE if code == "truncated" else _DOWNLOAD_AGAIN, code=code)
 
 
 def _mp4_boxes(file: IO[bytes], size_bytes: int) -> Iterator[tuple[bytes, int, int]]:
@@ -76,7 +82,7 @@ def _check_matroska(file: IO[bytes], size_bytes: int, name: str) -> None:
     unknown = length == (1 << (7 * used_by_length)) - 1
     if identifier == _SEGMENT and not unknown and start + length > size_bytes:
         message = f"{name} is cut: the last {start + length - size_bytes} bytes of its segment are missing."
-        raise MediaError(message, _DOWNLOAD_AGAIN, code="truncated")
+        raise MediaError(message, _AGAIN_OR_SALVAGE, code="truncated")
 
 
 def _ebml_size(data: bytes) -> tuple[int, int]:

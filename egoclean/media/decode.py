@@ -26,6 +26,8 @@ def decode_frames(
 ) -> Iterator[Any]:
     """Yield each frame (``av.VideoFrame``) in order of its pts, by one single-threaded decoder.
 
+    Nothing after the frame of ``location.last_pts`` is shown, nor decoded.
+
     Parameters
     ----------
     start_pts : pts of a keyframe to begin at; frames before it are not shown. The first frame when None.
@@ -39,6 +41,7 @@ def decode_frames(
         size. ``time_s`` is the time of the last good frame, counted from the first frame.
     """
     name = shown_name(location.path)
+    last_pts = location.last_pts
     with open_video(location) as (container, stream):
         stream.codec_context.thread_count = 1
         stream.codec_context.thread_type = "NONE"
@@ -46,10 +49,12 @@ def decode_frames(
         if begin is not None:
             container.seek(begin, stream=stream, backward=True)
         for frame in _checked_frames(container, stream, name):
-            if stop_pts is not None and frame.pts >= stop_pts:
+            if (stop_pts is not None and frame.pts >= stop_pts) or (last_pts is not None and frame.pts > last_pts):
                 return
             if start_pts is None or frame.pts >= start_pts:
                 yield frame
+            if frame.pts == last_pts:
+                return
 
 
 def check_decoded(decoded: NDArray[np.int64], expected: NDArray[np.int64], location: MediaLocation) -> list[Problem]:

@@ -86,6 +86,8 @@ def shown_name(path: str) -> str:
 def open_video(location: MediaLocation) -> Iterator[tuple[Any, Any]]:
     """Yield ``(container, stream)`` of a video: the first stream of pictures that is not cover art.
 
+    A location with a ``last_pts`` may be of a file whose end is missing.
+
     Raises
     ------
     MediaError : ``missing``, ``not_video``, ``truncated_header``, ``truncated``, ``no_video`` or ``no_decoder``.
@@ -93,7 +95,7 @@ def open_video(location: MediaLocation) -> Iterator[tuple[Any, Any]]:
     name = shown_name(location.path)
     file = _open_bytes(location, name)
     with file:
-        check_outline(file, _size_bytes(file), name)
+        check_outline(file, _size_bytes(file), name, may_be_cut=location.last_pts is not None)
         file.seek(0)
         try:
             container = av.open(file, metadata_errors="ignore")
@@ -114,7 +116,8 @@ def decode_error(name: str, error: BaseException, time_s: float | None) -> Media
     """Return the error for a damage met while reading, with the time up to which all was well."""
     at = "at its start" if time_s is None else f"after {time_s:.3f} s"
     message = f"{name} is damaged {at} ({_reason(error)})."
-    return MediaError(message, "Download or copy it again, or leave it out.", code="decode_error", time_s=time_s)
+    hint = "Download or copy it again, leave it out, or use what comes before the damage with --salvage prefix."
+    return MediaError(message, hint, code="decode_error", time_s=time_s)
 
 
 def _open_bytes(location: MediaLocation, name: str) -> Any:

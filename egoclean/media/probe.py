@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -18,6 +19,9 @@ from egoclean.records import MediaLocation, Problem, Severity, VideoHeader
 
 LARGEST_PICTURE_PX = 8192 * 8192
 """A video that declares larger pictures is rejected before anything of their size is allocated."""
+
+ANY_PTS = 1 << 62
+"""A ``last_pts`` that no frame reaches: all that is there of a file that may be cut."""
 
 LONGEST_CLIP_S = 12 * 3600.0
 """A longer video is rejected: cut it into parts."""
@@ -37,7 +41,8 @@ class ProbeResult:
 def probe(location: MediaLocation) -> ProbeResult:
     """Return what can be known of a video by reading its packets; only its first frame is decoded.
 
-    That frame tells the rotation tag and interlacing, which the header does not.
+    That frame tells the rotation tag and interlacing, which the header does not. What comes after the frame of
+    ``location.last_pts`` does not count, damaged or not.
 
     Raises
     ------
@@ -45,9 +50,12 @@ def probe(location: MediaLocation) -> ProbeResult:
         ``no_times`` (a container without presentation times) or ``decode_error`` (packets that cannot be read).
     """
     name = shown_name(location.path)
-    with open_video(location) as (container, stream):
-        _refuse_giants(container, stream, name)
-        pts = _packet_times(container, stream, name)
+    try:
+        with open_video(location) as (container, stream):
+            _refuse_giants(container, stream, name)
+            pts = _packet_times(container, stream, name, location.last_pts)
+    except MediaError as error:
+        raise _with_last_good_time(error, location) from error
     rotation_deg, interlaced_frame = _first_frame_facts(location)
     with open_video(location) as (container, stream):
         header = _header(container, stream, pts, rotation_deg, interlaced_frame)
@@ -61,7 +69,50 @@ def times_s(pts: NDArray[np.int64], time_base: Fraction) -> NDArray[np.float64]:
     return relative.astype(np.float64) * time_base.numerator / time_base.denominator
 
 
-def _packet_times(container: Any, stream: Any, name: str) -> NDArray[np.int64]:
+def whole_packets(location: MediaLocation) -> tuple[NDArray[np.int64], Fraction]:
+    """Return the sorted pts of the frames that a cut or damaged file still has with all that come before them.
+
+    Packets come in order of dts, and no pts is below its dts. So all frames up to the dts of the last whole packet
+    are there, and none of them needs what is missing.
+
+    Returns
+    -------
+    The pts, shape ``(n,)``, and the time base.
+
+    Raises
+    ------
+    MediaError : as :func:`egoclean.media.opening.open_video`, but not for a file that is cut.
+    """
+    found: list[int] = []
+    last_dts = None
+    with open_video(dataclasses.replace(location, last_pts=ANY_PTS)) as (container, stream):
+        with contextlib.suppress(*LIBRARY_ERRORS):
+            for packet in container.demux(stream):
+                if packet.is_corrupt:
+                    break
+                if packet.size == 0 or packet.is_discard or packet.pts is None:
+                    continue
+                found.append(packet.pts)
+                last_dts = packet.dts if packet.dts is not None else last_dts
+        pts = np.unique(np.array(found, dtype=np.int64))
+        return pts[pts <= last_dts] if last_dts is not None else pts[:0], Fraction(stream.time_base)
+
+
+def _with_last_good_time(error: MediaError, location: MediaLocation) -> MediaError:
+    """Return the error of a cut file with the time up to which its frames are there; other errors as they are."""
+    if error.code != "truncated":
+        return error
+    try:
+        pts, time_base = whole_packets(location)
+    except MediaError:
+        return error
+    if not len(pts):
+        return error
+    last_s = float(times_s(pts, time_base)[-1])
+    return MediaError(f"{error.message} It is whole up to {last_s:.3f} s.", error.hint, code=error.code, time_s=last_s)
+
+
+def _packet_times(container: Any, stream: Any, name: str, last_pts: int | None) -> NDArray[np.int64]:
     found: list[int] = []
     try:
         for packet in container.demux(stream):
@@ -71,10 +122,12 @@ def _packet_times(container: Any, stream: Any, name: str) -> NDArray[np.int64]:
                 raise MediaError(
                     f"{name} carries no presentation times.", "Remux it into MP4 or Matroska.", code="no_times"
                 )
-            found.append(packet.pts)
+            if last_pts is None or packet.pts <= last_pts:
+                found.append(packet.pts)
     except LIBRARY_ERRORS as error:
-        time_s = float((max(found) - min(found)) * stream.time_base) if found else None
-        raise decode_error(name, error, time_s) from error
+        if last_pts is None or last_pts not in found:
+            time_s = float((max(found) - min(found)) * stream.time_base) if found else None
+            raise decode_error(name, error, time_s) from error
     if not found:
         raise MediaError(f"{name} has no frames.", "Leave it out.", code="no_video")
     pts = np.unique(np.array(found, dtype=np.int64))

@@ -25,6 +25,7 @@ from egoclean.media.encode import EncodeOptions
 from egoclean.media.planes import black_luma
 from egoclean.media.probe import ProbeResult, probe
 from egoclean.media.remap import PlaneRemapper, PlaneResizer
+from egoclean.media.salvage import good_part
 from egoclean.media.transcode import Output, PlaneMaker, Progress, transcode
 from egoclean.records import Intrinsics, MediaLocation, Problem, VideoHeader
 from egoclean.store.atomic import atomic_path
@@ -42,8 +43,9 @@ class RectifyResult:
     """What rectifying one clip made.
 
     ``intrinsics`` and ``report`` are the contents of NAME.intrinsics.json (None without a calibration) and
-    NAME.rectification.json; ``pts`` are the source's own, in its time base, of the frames that were decoded: frame
-    ``i`` of the view is frame ``i`` of the source.
+    NAME.rectification.json, whose ``salvaged_until_s`` says up to where a damaged video was used (None for a whole
+    one); ``pts`` are the source's own, in its time base, of the frames that were decoded: frame ``i`` of the view is
+    frame ``i`` of the source.
     """
 
     view_path: Path
@@ -65,6 +67,7 @@ def rectify_video(
     *,
     probed: ProbeResult | None = None,
     workers: int = 1,
+    salvage: bool = False,
 ) -> RectifyResult:
     """Write ``stem.view.mp4``, and ``stem.rectified.mp4`` when asked for and rectified, and return what they hold.
 
@@ -78,6 +81,7 @@ def rectify_video(
     progress : called with frames done and frames in all; may raise to cancel.
     probed : the result of :func:`egoclean.media.probe.probe` when it is at hand.
     workers : parts of a long clip worked on at once; the bytes written do not depend on it.
+    salvage : take the whole frames before the first damage of a damaged or cut video, instead of nothing.
 
     Raises
     ------
@@ -86,7 +90,26 @@ def rectify_video(
     IntrinsicsError : when the calibration has another aspect than the video.
     CacheError : when the disk is full or cannot be written.
     """
-    probed = probed or probe(location)
+    try:
+        probed = probed or probe(location)
+        return _rectify(location, probed, intrinsics, config, out_dir, stem, progress, workers)
+    except MediaError as error:
+        if not salvage:
+            raise
+        location, probed = good_part(location, error)
+    return _rectify(location, probed, intrinsics, config, out_dir, stem, progress, workers)
+
+
+def _rectify(
+    location: MediaLocation,
+    probed: ProbeResult,
+    intrinsics: Intrinsics | None,
+    config: RectifyConfig,
+    out_dir: Path,
+    stem: str,
+    progress: Progress | None,
+    workers: int,
+) -> RectifyResult:
     plan = plan_cameras(probed.header, intrinsics, config)
     view_path = out_dir / f"{stem}.view.mp4"
     full_path = out_dir / f"{stem}.rectified.mp4" if config.full and plan.target is not None else None
@@ -105,7 +128,10 @@ def rectify_video(
         view_path=view_path,
         full_path=full_path,
         intrinsics=intrinsics_document(plan),
-        report=report_document(with_straightness(plan, done.kept), probed.header, len(pts)),
+        report={
+            **report_document(with_straightness(plan, done.kept), probed.header, len(pts)),
+            "salvaged_until_s": None if location.last_pts is None else probed.header.duration_s,
+        },
         header=probed.header,
         pts=pts,
         problems=(*probed.problems, *problems),

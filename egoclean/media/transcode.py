@@ -102,9 +102,12 @@ def transcode(
 def segment_starts(location: MediaLocation, header: VideoHeader) -> list[int]:
     """Return the pts of the keyframes at which a clip is cut, at least :data:`SEGMENT_S` apart; often none.
 
-    Only MP4, whose table of contents names its keyframes, is cut.
+    Only MP4, whose table of contents names its keyframes, is cut. A damaged video is read in one piece, so that its
+    decoder comes to the last good frame in the state it was found in.
     """
     if _SEEKABLE not in header.container.split(",") or header.duration_s < 2 * SEGMENT_S:
+        return []
+    if location.last_pts is not None:
         return []
     with open_video(location) as (container, stream):
         keys = sorted(p.pts for p in container.demux(stream) if p.is_keyframe and p.size and not p.is_discard)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from egoclean.errors import EgocleanError, IntrinsicsError, MediaError
 from egoclean.records import (
     Clip,
     ClipKind,
+    MediaLocation,
     Problem,
     Severity,
     SourceClip,
@@ -28,6 +29,9 @@ from egoclean.store.keys import EntryKey, entry_key
 from egoclean.store.memo import FingerprintMemo
 from egoclean.verbs.job import Job, Made, ProgressCallback
 from egoclean.verbs.remote import fetched, remember, remembered
+
+if TYPE_CHECKING:
+    from egoclean.media.probe import ProbeResult
 
 MEMO_FILE = "fingerprints.sqlite"
 
@@ -84,23 +88,52 @@ def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None
     source = fetched(job.clip.source, cache.root)
     if source.kind is ClipKind.FRAMES:
         return Made(_frame_facts(source, progress))
-    from egoclean.media.probe import probe
-
     if source.location is None:
         raise MediaError(f"{source.clip_id} has no bytes.", "Fetch the source again.", code="not_video")
-    found = probe(source.location)
+    location, found = _probed(source.location, job.config)
     save_array(folder / "pts.npy", np.asarray(found.pts, dtype=np.int64))
-    return Made({"header": found.header, "problems": list(found.problems)})
+    return Made(
+        {
+            "header": found.header,
+            "problems": list(found.problems),
+            "reason": salvage_reason(found.problems),
+            "salvage": job.config.salvage,
+            "last_pts": location.last_pts,
+        }
+    )
+
+
+def salvage_reason(problems: Sequence[Problem]) -> str:
+    """Return why only the first part of a clip is used, or an empty text."""
+    return next((problem.message for problem in problems if problem.code == "salvaged"), "")
+
+
+def _probed(location: MediaLocation, config: IngestConfig) -> tuple[MediaLocation, ProbeResult]:
+    from egoclean.media.probe import probe
+    from egoclean.media.salvage import good_part
+
+    try:
+        return location, probe(location)
+    except MediaError as error:
+        if config.salvage != "prefix":
+            raise
+        return good_part(location, error)
 
 
 @dataclass(frozen=True, slots=True)
 class IngestFacts:
-    """What ingest found out: the header of a video, the size of a manifest's images, problems."""
+    """What ingest found out: the header of a video, the size of a manifest's images, problems.
+
+    ``last_pts`` is the last frame that is used of a video whose rest is missing or cannot be read, None for a whole
+    one; ``salvage`` is what later verbs do when they come upon damage.
+    """
 
     header: VideoHeader | None
     width: int
     height: int
     problems: tuple[Problem, ...]
+    salvage: str = "none"
+    last_pts: int | None = None
 
     @property
     def frame_count(self) -> int | None:
@@ -113,7 +146,8 @@ def read_facts(details: Mapping[str, Any]) -> IngestFacts:
     header = header_from_plain(details["header"]) if details.get("header") else None
     width = header.width if header else details["width"]
     height = header.height if header else details["height"]
-    return IngestFacts(header, width, height, tuple(problem_from_plain(item) for item in details["problems"]))
+    problems = tuple(problem_from_plain(item) for item in details["problems"])
+    return IngestFacts(header, width, height, problems, details.get("salvage", "none"), details.get("last_pts"))
 
 
 def _calibration(source: SourceClip) -> Any:

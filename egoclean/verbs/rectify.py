@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -11,8 +12,9 @@ import numpy as np
 from egoclean.config import RectifyConfig
 from egoclean.records import Clip, ClipKind, SourceClip, to_plain
 from egoclean.store.atomic import write_json
-from egoclean.store.cache import Cache
+from egoclean.store.cache import Cache, save_array
 from egoclean.store.keys import EntryKey, entry_key
+from egoclean.verbs.ingest import IngestFacts, read_facts, salvage_reason
 from egoclean.verbs.job import Job, Made, ProgressCallback
 from egoclean.verbs.remote import fetched
 
@@ -28,28 +30,43 @@ def key(clip: Clip, inputs: Mapping[str, str], config: RectifyConfig) -> EntryKe
 
 
 def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None) -> Made:
-    """Write ``view.mp4``, ``poster.jpg`` and ``rectification.json``; for a video also stills, camera and full size."""
+    """Write ``view.mp4``, ``poster.jpg`` and ``rectification.json``; for a video also stills, camera and full size.
+
+    ``pts.npy`` holds the pts of a video's frames in its view: windows stand on them, so that none reaches past the
+    good part of a damaged clip.
+    """
     if job.clip.source.kind is ClipKind.FRAMES:
         return _frames_view(job, folder, progress)
-    return _video_view(job, fetched(job.clip.source, cache.root), folder, progress)
+    facts = read_facts(job.input_entry(cache, "ingest").details)
+    return _video_view(job, fetched(job.clip.source, cache.root), facts, folder, progress)
 
 
-def _video_view(job: Job, source: SourceClip, folder: Path, progress: ProgressCallback | None) -> Made:
+def _video_view(
+    job: Job, source: SourceClip, facts: IngestFacts, folder: Path, progress: ProgressCallback | None
+) -> Made:
     from egoclean.media.images import narrowed, write_jpeg
     from egoclean.media.rectify import rectify_video
     from egoclean.media.sample import before_after
 
-    location = source.location
-    if location is None:
+    if source.location is None:
         raise ValueError(f"{source.clip_id} has no bytes")
     result = rectify_video(
-        location, job.clip.source.intrinsics, job.config, folder, "clip", progress, workers=job.workers
+        dataclasses.replace(source.location, last_pts=facts.last_pts),
+        job.clip.source.intrinsics,
+        job.config,
+        folder,
+        "clip",
+        progress,
+        workers=job.workers,
+        salvage=facts.salvage == "prefix",
     )
+    save_array(folder / "pts.npy", result.pts)
     result.view_path.rename(folder / "view.mp4")
     if result.full_path is not None:
         result.full_path.rename(folder / "rectified.mp4")
     middle_s = float((result.pts[len(result.pts) // 2] - result.pts[0]) * result.header.time_base)
-    before, after, _ = before_after(location, job.clip.source.intrinsics, job.config, middle_s)
+    location = dataclasses.replace(source.location, last_pts=int(result.pts[-1]))
+    before, after, _ = before_after(location, job.clip.source.intrinsics, job.config, middle_s, result.header)
     write_jpeg(folder / "before.jpg", narrowed(before, STILL_WIDTH_PX))
     write_jpeg(folder / "after.jpg", narrowed(after, STILL_WIDTH_PX))
     write_jpeg(folder / "poster.jpg", narrowed(after, POSTER_WIDTH_PX))
@@ -60,6 +77,7 @@ def _video_view(job: Job, source: SourceClip, folder: Path, progress: ProgressCa
         "rectified": bool(result.report["rectified"]),
         "summary": {name: value for name, value in result.report.items() if name != "source_calibration"},
         "problems": to_plain(result.problems),
+        "reason": salvage_reason(result.problems),
         "decoded_frames": len(result.pts),
         "has_full": result.full_path is not None,
     }

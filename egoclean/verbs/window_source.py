@@ -65,8 +65,8 @@ def clip_windows(clip: Clip, pts: NDArray[np.int64] | None, config: WindowConfig
 
 
 def job_windows(job: Job, cache: Cache) -> ClipWindows:
-    """Return the windows a job works on."""
-    pts = job.input_entry(cache, "ingest").array("pts.npy") if job.clip.source.kind is ClipKind.VIDEO else None
+    """Return the windows a job works on: those of the frames that the view holds."""
+    pts = job.input_entry(cache, "rectify").array("pts.npy") if job.clip.source.kind is ClipKind.VIDEO else None
     return clip_windows(job.clip, pts, job.config)
 
 

@@ -88,7 +88,7 @@ def test_without_a_calibration_there_is_a_view_and_a_notice(egoclean, video, tmp
 )
 def test_an_impossible_calibration_is_refused_by_field(egoclean, video, tmp_path, changes):
     intrinsics = write_intrinsics(tmp_path / "cam.json", **changes)
-    done = egoclean("rectify", video, "--intrinsics", intrinsics, "--out", tmp_path / "out", status=1)
+    done = egoclean("rectify", video, "--intrinsics", intrinsics, "--out", tmp_path / "out", status=2)
     assert "cam.json" in done.err
     assert next(iter(changes)) in done.err
     assert not list(tmp_path.glob("out/*"))
@@ -97,15 +97,16 @@ def test_an_impossible_calibration_is_refused_by_field(egoclean, video, tmp_path
 @pytest.mark.parametrize("text", ["", "no json", "[]", "[" * 100_000, '{"fx": 1, "fx": 2}', "\x00"])
 def test_a_calibration_that_is_no_document_is_refused(egoclean, video, tmp_path, text):
     (tmp_path / "cam.json").write_text(text)
-    done = egoclean("rectify", video, "--intrinsics", tmp_path / "cam.json", "--out", tmp_path / "out", status=1)
+    done = egoclean("rectify", video, "--intrinsics", tmp_path / "cam.json", "--out", tmp_path / "out", status=2)
     assert "cam.json" in done.err
 
 
-def test_another_aspect_than_the_videos_is_refused(egoclean, video, tmp_path):
-    intrinsics = write_intrinsics(tmp_path / "cam.json", size=(160, 60))
-    done = egoclean("rectify", video, "--intrinsics", intrinsics, "--out", tmp_path / "out", status=1)
-    assert "160" in done.err
-    assert not list(tmp_path.glob("out/*.mp4"))
+def test_a_video_of_another_aspect_is_rejected_and_the_others_go_on(egoclean, video, tmp_path, make_video):
+    wide = make_video(video.parent / "wide.mp4", 20, (160, 60))
+    intrinsics = write_intrinsics(tmp_path / "cam.json")
+    done = egoclean("rectify", wide, video, "--intrinsics", intrinsics, "--out", tmp_path / "out", status=3)
+    assert f"rejected: {wide}: The video is 160x60" in done.err
+    assert {path.name for path in (tmp_path / "out").glob("*.mp4")} == {"clip.view.mp4"}
 
 
 def test_no_input_is_ever_replaced(egoclean, video, tmp_path):
