@@ -263,7 +263,7 @@ VERB_VERSIONS: Mapping[str, int] = types.MappingProxyType(dict.fromkeys(VERB_CON
 STAGE_RATES: Mapping[str, tuple[float, float]] = types.MappingProxyType(
     {
         "ingest": (14.0, 1.0),
-        "rectify": (90.0, 2.0),
+        "rectify": (100.0, 2.0),
         "score and embed, small": (5.0, 8.0),
         "score and embed, full": (0.008, 20.0),
         "structure": (1.6, 2.0),

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from egoclean.ui import frame, guards, loaders, runs_view, start, summary
+from egoclean.ui import frame, guards, loaders, look_view, runs_view, start, summary
 from egoclean.ui.columns import column_config
 from egoclean.ui.tables import source_table
 
@@ -15,6 +15,7 @@ with own:
     start.source_form(library.project, busy)
 with demo:
     start.demo_button(library.project, busy)
+look_view.show_look(library, busy)
 if busy:
     st.caption("A project takes one run at a time: wait for the one at work, or stop it.")
 

@@ -7,7 +7,7 @@ from typing import Final
 import streamlit as st
 
 from egoclean.store.project import Project
-from egoclean.ui import start
+from egoclean.ui import loaders, look_view, start
 from egoclean.ui.format import plain
 
 PAGE_SENTENCES: Final[dict[str, str]] = {
@@ -39,6 +39,7 @@ def show(project: Project) -> None:
         start.demo_button(project, busy=False)
     with own:
         start.source_form(project, busy=False)
+    look_view.show_look(loaders.open_library(), busy=False)
     st.subheader("What the pages are for", anchor=False)
     left, right = st.columns(2, gap="large")
     lines = [f"**{name}** – {plain(sentence)}" for name, sentence in PAGE_SENTENCES.items()]

@@ -10,13 +10,13 @@ from egoclean import jobs
 from egoclean.config import VERB_CONFIGS
 from egoclean.errors import EgocleanError
 from egoclean.library import Library
-from egoclean.pipeline import discover_clips
-from egoclean.records import ClipKind
 from egoclean.store.project import Project
-from egoclean.ui.format import count, plain, size
+from egoclean.ui.format import plain, size
+from egoclean.ui.look import look
 from egoclean.ui.project import readable_roots, resolve_source
 
-_NOTES = 5
+LOOKED = "looked"
+"""Where the session keeps what the source that was looked at last holds, an :class:`egoclean.ui.look.Look`."""
 
 
 def start(project: Project, arguments: Sequence[str]) -> None:
@@ -55,13 +55,16 @@ def source_form(project: Project, busy: bool) -> None:
         with st.container(horizontal=True):
             sent = st.form_submit_button("Run on this footage", icon=":material/play_arrow:", disabled=busy)
             asked = st.form_submit_button(
-                "Look first", icon=":material/search:", help="Lists what is there; starts nothing."
+                "Look first",
+                icon=":material/search:",
+                help="Lists what is there and how long it will take; starts nothing.",
             )
     if sent or asked:
         try:
             source = resolve_source(text)
             if asked:
-                _show_what_is_there(project, source)
+                with st.spinner("Listing the source…", show_time=True):
+                    st.session_state[LOOKED] = look(source, project.settings(), clips)
         except EgocleanError as error:
             show_error(error)
             return
@@ -72,23 +75,6 @@ def source_form(project: Project, busy: bool) -> None:
 def show_error(error: EgocleanError) -> None:
     """Show an error as one sentence and what to do about it; names in it are shown letter by letter."""
     st.error(f"{plain(error.message)}\n\n{plain(error.hint)}" if error.hint else plain(error.message))
-
-
-def _show_what_is_there(project: Project, source: str) -> None:
-    with st.spinner("Listing the source…", show_time=True):
-        clips, notes = discover_clips([source], project.settings())
-    total = sum(clip.location.size_bytes or 0 for clip in clips if clip.location is not None)
-    kinds = ", ".join(sorted({"frame records" if clip.kind is ClipKind.FRAMES else "videos" for clip in clips}))
-    calibrated = sum(clip.intrinsics is not None or clip.intrinsics_path is not None for clip in clips)
-    st.success(
-        f"{count(len(clips), 'clip')} ({kinds or 'nothing that can be read'})"
-        + (f", {size(total)}" if total else "")
-        + f"; {calibrated:,} with a camera calibration."
-    )
-    for note in notes[:_NOTES]:
-        st.caption(plain(note.message))
-    if len(notes) > _NOTES:
-        st.caption(f"and {len(notes) - _NOTES:,} notes more.")
 
 
 def resume_form(library: Library) -> None:

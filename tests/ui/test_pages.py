@@ -116,7 +116,8 @@ def test_ingest_looks_first_and_starts_nothing(project, open_page, monkeypatch, 
     app.text_input[0].set_value(str(demo_source / "clips.jsonl"))
     widget(app.button, "Look first").click().run()
     assert not app.exception
-    assert app.success[0].value.startswith("1 clip (frame records)")
+    assert metric(app, "Clips") == "1"
+    assert "1 of frame records" in str([item.delta for item in app.metric])
 
 
 def test_clips_search_narrows_and_open_plays(library, open_page):
