@@ -46,8 +46,8 @@ TERMS: Final[dict[str, str]] = {
     "rank": "Order of the choice: a smaller budget takes the first ones of the same list.",
     "coverage": "Share of all windows that have a chosen window close to them.",
     "redundancy": "Mean likeness of a chosen window with the chosen one nearest to it: lower = less said twice.",
-    "probe": "A small classifier that learns from the windows a person kept and rejected, and says of every other window "
-    "how likely it would be kept.",
+    "probe": "A small classifier that learns from the windows a person kept and rejected, and says of every other "
+    "window how likely it would be kept.",
     "calibrated": "Compared within its own camera, worker or scene, so that a shaky or dark camera does not win by "
     "being shaky or dark.",
     "untrained": "its weights are random, so that everything works but the numbers carry no meaning yet.",

@@ -192,14 +192,15 @@ def show_buttons(library: Library, item: ReviewItem) -> None:
     redo.button(
         "Redo",
         icon=":material/redo:",
-        shortcut="r",
+        shortcut="y",
         width="stretch",
         disabled=journal.redoable() is None,
         on_click=_redo,
         args=(library,),
     )
     st.caption(
-        "Keys: K keep · X reject · N later · U undo · R redo. In the player: space, comma and full stop for frames, ? for all."
+        "Keys: K keep · X reject · N later · U undo · Y redo. "
+        "In the player: space, comma and full stop for frames, ? for all."
     )
 
 
