@@ -21,7 +21,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from fractions import Fraction
@@ -31,6 +30,7 @@ from typing import Any
 import av
 import cv2
 import numpy as np
+from process_memory import PeakMemory
 
 from egoclean.config import RectifyConfig
 from egoclean.core.rectification import balanced_camera, inside, resized_camera, source_positions
@@ -199,41 +199,16 @@ def _timed(
     for out in outs:
         Path(out).mkdir(exist_ok=True)
     processes = [context.Process(target=function, args=(clip, out, *extra)) for out in outs]
-    peak = 0.0
-    done = threading.Event()
-
-    def watch() -> None:
-        nonlocal peak
-        while not done.wait(0.2):
-            peak = max(peak, _tree_bytes([p.pid for p in processes if p.pid]))
-
-    watcher = threading.Thread(target=watch)
     started = time.perf_counter()
     for process in processes:
         process.start()
-    watcher.start()
-    for process in processes:
-        process.join()
-    spent = time.perf_counter() - started
-    done.set()
-    watcher.join()
+    with PeakMemory(lambda: [process.pid for process in processes if process.pid]) as memory:
+        for process in processes:
+            process.join()
+        spent = time.perf_counter() - started
     if any(process.exitcode for process in processes):
         raise SystemExit(f"{function.__name__} failed")
-    return spent, peak
-
-
-def _tree_bytes(pids: list[int]) -> float:
-    """Return the proportional memory of processes and their children; a process that just ended counts as nothing."""
-    total, waiting = 0.0, list(pids)
-    while waiting:
-        pid = waiting.pop()
-        try:
-            text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-            waiting += [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-        except OSError:
-            continue
-        total += next((1024.0 * int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")), 0.0)
-    return total
+    return spent, memory.peak_bytes
 
 
 def first_frames(location: MediaLocation, count: int) -> list[Any]:

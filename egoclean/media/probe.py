@@ -26,6 +26,10 @@ ANY_PTS = 1 << 62
 LONGEST_CLIP_S = 12 * 3600.0
 """A longer video is rejected: cut it into parts."""
 
+CLAIM_TOLERANCE_S = 1.0
+CLAIM_TOLERANCE = 0.05
+"""A container may claim this much more time, in seconds and as a share, than its frames take."""
+
 _PROGRESSIVE_ORDERS = (0, 1)
 
 
@@ -60,6 +64,8 @@ def probe(location: MediaLocation) -> ProbeResult:
     with open_video(location) as (container, stream):
         header = _header(container, stream, pts, rotation_deg, interlaced_frame)
         problems = _stream_problems(container, header, name) + _time_problems(header, pts)
+        if location.last_pts is None:
+            problems += _claim_problems(container, header, pts, name)
     return ProbeResult(header, pts, tuple(problems))
 
 
@@ -192,15 +198,25 @@ def _stream_problems(container: Any, header: VideoHeader, name: str) -> list[Pro
     if count > 1:
         message = f"{name} has {count} video streams: the first is used."
         problems.append(Problem("several_streams", message, Severity.WARNING))
-    if header.frame_count_header not in (None, header.packet_count):
-        message = f"The header of {name} claims {header.frame_count_header} frames, found {header.packet_count}."
-        problems.append(Problem("count_mismatch", message, Severity.WARNING))
     if header.rotation_deg:
         message = f"{name} is tagged as rotated by {header.rotation_deg} degrees."
         problems.append(Problem("rotated", message, Severity.WARNING))
     if header.interlaced:
         problems.append(Problem("interlaced", f"{name} is interlaced.", Severity.WARNING))
     return problems
+
+
+def _claim_problems(container: Any, header: VideoHeader, pts: NDArray[np.int64], name: str) -> list[Problem]:
+    """Return warnings about a container that claims other frames, or a longer time, than its packets have."""
+    claimed_s = (container.duration or 0) / 1_000_000
+    found_s = max(header.duration_s, float(int(pts[-1]) * header.time_base))
+    claims = []
+    if header.frame_count_header not in (None, header.packet_count):
+        claims.append(f"{header.frame_count_header} frames, found {header.packet_count}")
+    elif len(container.streams) == 1 and claimed_s - found_s > max(CLAIM_TOLERANCE_S, CLAIM_TOLERANCE * found_s):
+        claims.append(f"{claimed_s:.1f} s, found {found_s:.1f} s")
+    messages = [f"The header of {name} claims {claim}." for claim in claims]
+    return [Problem("count_mismatch", message, Severity.WARNING) for message in messages]
 
 
 def _time_problems(header: VideoHeader, pts: NDArray[np.int64]) -> list[Problem]:
