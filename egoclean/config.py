@@ -262,11 +262,11 @@ VERB_VERSIONS: Mapping[str, int] = types.MappingProxyType(dict.fromkeys(VERB_CON
 
 STAGE_RATES: Mapping[str, tuple[float, float]] = types.MappingProxyType(
     {
-        "ingest": (14.0, 1.0),
-        "rectify": (100.0, 2.0),
-        "score and embed, small": (5.0, 8.0),
-        "score and embed, full": (0.008, 20.0),
-        "structure": (1.6, 2.0),
+        "ingest": (14.0, 2.0),
+        "rectify": (100.0, 4.0),
+        "score and embed, small": (5.0, 15.0),
+        "score and embed, full": (0.008, 60.0),
+        "structure": (1.6, 5.0),
     }
 )
 """Work a second and seconds to start of each stage, for estimates before a project has runs of its own.

@@ -22,6 +22,9 @@ STAGES: Final[Mapping[str, tuple[tuple[str, ...], str]]] = {
 }
 """What takes time, in order: verbs that work at the same time are one stage. And the unit its work is counted in."""
 
+FEWEST: Final[Mapping[str, float]] = {"clips": 5, "megapixels": 1000, "windows": 100}
+"""Work a run must have done for its rate to count: with less, the start of the processes is most of the time."""
+
 ASSUMED_SIZE_PX: Final = (1920, 1080)
 ASSUMED_RATE: Final = 30.0
 RECORD_FRAMES: Final = 16
@@ -52,10 +55,11 @@ class Footage:
 
 @dataclass(frozen=True, slots=True)
 class StageRate:
-    """Units a second of one stage, and when the run it was measured in began; None for a stated rate."""
+    """Units a second of one stage; how much was done when it was measured, and when, None for a stated rate."""
 
     per_s: float
     measured_at: float | None = None
+    amount: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +103,7 @@ def catalog_footage(facts: Mapping[str, Any], config: ScoreConfig) -> Footage:
 def measured_rates(
     runs: Sequence[RunInfo], clips: Mapping[str, Mapping[str, Any]], config: ScoreConfig
 ) -> dict[str, StageRate]:
-    """Return the rate of each stage in the newest of the last runs that did something in it.
+    """Return the rate of each stage in the newest of the last runs that did enough in it, see :data:`FEWEST`.
 
     Parameters
     ----------
@@ -120,8 +124,8 @@ def measured_rates(
             if done and done <= clips.keys():
                 amount = sum(getattr(catalog_footage(clips[clip_id], config), unit) for clip_id in done)
                 spent_s = max(seconds[verb] for verb in verbs)
-                if amount > 0:
-                    found[stage] = StageRate(amount / spent_s, run.started_at)
+                if amount >= FEWEST[unit]:
+                    found[stage] = StageRate(amount / spent_s, run.started_at, amount)
     return found
 
 

@@ -47,13 +47,18 @@ def stage_table(stages: Sequence[StageEstimate]) -> pd.DataFrame:
             "work": f"{item.amount:,.0f} {item.unit}",
             "rate": f"{item.rate.per_s:,.3g} {item.unit}/s",
             "takes": about(item.seconds),
-            "origin": "stated: two cores, no GPU"
-            if item.rate.measured_at is None
-            else f"this project's run {about(time.time() - item.rate.measured_at)} ago",
+            "origin": _origin(item),
         }
         for item in stages
     ]
     return pd.DataFrame(rows, columns=list(_COLUMNS))
+
+
+def _origin(item: StageEstimate) -> str:
+    if item.rate.measured_at is None:
+        return "stated: two idle cores, no GPU"
+    passed = about(time.time() - item.rate.measured_at)
+    return f"this project's run {passed} ago: {item.rate.amount:,.0f} {item.unit}"
 
 
 def about(seconds: float) -> str:

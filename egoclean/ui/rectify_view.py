@@ -62,7 +62,7 @@ def show_unrectified(library: Library, clip: ClipRow, found: Mapping[str, Any]) 
     if path is None:
         st.caption("No picture was kept for this clip.")
     else:
-        st.image(str(path), _LABELS[1], alt=_LABELS[1])
+        st.image(str(path), "As the models see it", alt="As the models see it")
 
 
 @st.fragment

@@ -21,6 +21,8 @@ from egoclean.ui.look_view import about, stage_table
 CONFIG = ScoreConfig()
 FACTS = {"duration_s": 10.0, "width": 1000, "height": 500, "frame_rate": 30.0, "frame_count": 300, "kind": "video"}
 
+CLIPS = list("abcdefghijklm")
+
 
 @given(st.integers(1, 4000), st.sampled_from([15.0, 25.0, 30.0]))
 def test_windows_of_a_video_are_those_that_fit(frames, rate):
@@ -58,21 +60,23 @@ def recorded_run(folder, monkeypatch, name, clips, seconds, *words):
 
 
 def test_rates_count_what_a_run_did_and_not_what_it_found_finished(tmp_path, monkeypatch):
-    recorded_run(tmp_path, monkeypatch, "1-first", ["a"], 5.0)
-    recorded_run(tmp_path, monkeypatch, "2-second", [], 0.001)
-    rates = measured_rates(list_runs(tmp_path), {"a": FACTS, "b": FACTS}, CONFIG)
+    recorded_run(tmp_path, monkeypatch, "1-much", CLIPS, 5.0)
+    recorded_run(tmp_path, monkeypatch, "2-little", ["a"], 4.0)
+    recorded_run(tmp_path, monkeypatch, "3-nothing", [], 0.001)
+    rates = measured_rates(list_runs(tmp_path), dict.fromkeys([*CLIPS, "z"], FACTS), CONFIG)
     assert {stage: rate.per_s for stage, rate in rates.items()} == pytest.approx(
-        {"ingest": 0.2, "rectify": 30.0, "score and embed": 1.6, "structure": 0.2}
+        {"ingest": 2.6, "rectify": 13 * 30.0, "score and embed": 13 * 1.6, "structure": 2.6}
     )
-    assert measured_rates(list_runs(tmp_path), {"b": FACTS}, CONFIG) == {}
+    assert measured_rates(list_runs(tmp_path), {"z": FACTS}, CONFIG) == {}
 
 
 def test_a_run_of_other_models_says_nothing_of_these(tmp_path, monkeypatch):
-    recorded_run(tmp_path, monkeypatch, "1", ["a"], 5.0, "--models", "full")
-    rates = measured_rates(list_runs(tmp_path), {"a": FACTS}, CONFIG)
+    recorded_run(tmp_path, monkeypatch, "1", CLIPS, 5.0, "--models", "full")
+    facts = dict.fromkeys(CLIPS, FACTS)
+    rates = measured_rates(list_runs(tmp_path), facts, CONFIG)
     assert "score and embed" not in rates
     assert "rectify" in rates
-    assert "score and embed" in measured_rates(list_runs(tmp_path), {"a": FACTS}, ScoreConfig(models="full"))
+    assert "score and embed" in measured_rates(list_runs(tmp_path), facts, ScoreConfig(models="full"))
 
 
 @pytest.mark.parametrize("models", ["small", "full"])
@@ -83,7 +87,7 @@ def test_an_estimate_is_work_over_rate_and_never_less_than_the_start(models):
         assert stage.seconds == pytest.approx(getattr(much, stage.unit) / STAGE_RATES[name][0])
     little = estimate(Footage(), {}, models)
     assert [stage.seconds > 0 for stage in little] == [True] * len(STAGES)
-    assert set(stage_table(little)["origin"]) == {"stated: two cores, no GPU"}
+    assert set(stage_table(little)["origin"]) == {"stated: two idle cores, no GPU"}
 
 
 @pytest.mark.parametrize(

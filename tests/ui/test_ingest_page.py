@@ -26,6 +26,7 @@ def test_looking_says_how_much_how_long_and_where_the_rates_are_from(project, op
     started = []
     monkeypatch.setattr(jobs, "start_run", lambda project, arguments: started.append(list(arguments)))
     monkeypatch.setenv("EGOCLEAN_ROOTS", str(demo_source))
+    monkeypatch.setattr("egoclean.ui.estimate.FEWEST", dict.fromkeys(("clips", "megapixels", "windows"), 0.01))
     app = look_first(open_page("ingest"), demo_source / "clips.jsonl")
     assert not app.exception
     assert metric(app, "Clips") == "1"
@@ -43,7 +44,7 @@ def test_without_runs_the_rates_are_stated_ones(empty_project, open_page, monkey
     app = look_first(open_page("ingest"), demo_source / "clips.jsonl")
     assert not app.exception
     table = next(item.value for item in app.dataframe if "takes" in item.value)
-    assert set(table["origin"]) == {"stated: two cores, no GPU"}
+    assert set(table["origin"]) == {"stated: two idle cores, no GPU"}
     assert not empty_project.root.exists()
 
 
