@@ -167,12 +167,12 @@ def _frame_facts(source: SourceClip, progress: ProgressCallback | None) -> dict[
     from egoclean.media.images import read_image
 
     sizes: dict[tuple[int, int], str] = {}
-    paths = [path for record in source.frame_records for path in record.frame_paths]
-    for done, path in enumerate(paths, 1):
+    pictures = [(path, record.line) for record in source.frame_records for path in record.frame_paths]
+    for done, (path, line) in enumerate(pictures, 1):
         height, width = read_image(Path(path)).shape[:2]
-        sizes.setdefault((width, height), path)
+        sizes.setdefault((width, height), f"{path} (line {line})")
         if progress:
-            progress(done, len(paths))
+            progress(done, len(pictures))
     if len(sizes) > 1:
         (first, where), (other, odd) = list(sizes.items())[:2]
         raise MediaError(
