@@ -160,3 +160,31 @@ def test_a_video_whose_rest_is_missing_is_known_up_to_its_last_frame(whole, tmp_
     found, time_base = whole_packets(whole)
     assert len(pts) - DEEPEST_REORDERING <= len(found) <= len(pts)
     assert time_base == probe(whole).header.time_base
+
+
+@pytest.mark.fault
+@pytest.mark.parametrize("codec", ["libx264", "libx265"])
+def test_whatever_happens_to_the_pictures_the_good_part_is_a_beginning(tmp_path, codec):
+    whole = write_clip(tmp_path / "a.mp4", 60, codec=codec, options={"g": "15", "bf": "2"})
+    pts, data = probe(whole).pts, Path(whole.path).read_bytes()
+    start = data.index(b"mdat") + 200
+    lengths = []
+    for seed in range(16):
+        generator = np.random.default_rng(seed)
+        changed = bytearray(data)
+        first = int(generator.integers(start, len(data) - 400))
+        if seed % 2:
+            del changed[first : first + int(generator.integers(1, 400))]
+        else:
+            for place in generator.integers(first, first + 400, 40):
+                changed[place] ^= int(generator.integers(1, 256))
+        try:
+            result = rectified(damaged(whole, tmp_path, bytes(changed)), tmp_path / "out", salvage=True)
+        except MediaError as error:
+            assert error.code in {"truncated", "decode_error"}  # noqa: PT017
+            continue
+        np.testing.assert_array_equal(result.pts, pts[: len(result.pts)])
+        if result.report["salvaged_until_s"] is None:
+            assert len(result.pts) == 60
+        lengths.append(len(result.pts))
+    assert len(set(lengths)) > 3
