@@ -148,11 +148,9 @@ class _Bench:
 
     def standing(self, orders: list[Rows], length: int) -> Standing:
         """Return the standing of a strategy that gave these orders, one a seed."""
-        inside = [self._place[order[:length]] for order in orders] or [np.zeros(0, dtype=np.int64)]
-        inside = [rows[rows >= 0] for rows in inside]
-        curves = np.stack(
-            [coverage_at(first_covered(self._unit, rows, self.radius), self.budgets(length)) for rows in inside]
-        )
+        placed = [self._place[order[:length]] for order in orders] or [np.zeros(0, dtype=np.int64)]
+        inside = [rows[rows >= 0] for rows in placed]
+        curves = np.stack([self._curve(places, length) for places in placed])
         ranks = [first_ranks(order[:length], self._rare) for order in orders]
         found = [sum(rank is not None for rank in one.values()) / len(one) for one in ranks if one]
         return Standing(
@@ -167,6 +165,12 @@ class _Bench:
             curve_low=curves.min(axis=0),
             curve_high=curves.max(axis=0),
         )
+
+    def _curve(self, placed: Rows, length: int) -> Floats:
+        """Return the coverage at each budget; rows of other spaces (-1) take room in it and cover nothing."""
+        ranks = np.append(np.flatnonzero(placed >= 0) + 1, length + 1)
+        covered = first_covered(self._unit, placed[placed >= 0], self.radius)
+        return coverage_at(ranks[covered - 1], self.budgets(length))
 
     def _error(self, chosen: list[Rows]) -> Interval | None:
         if self._following is None or len(np.unique(self._groups)) < 2:

@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -5,6 +7,7 @@ from egoclean.config import SelectConfig
 from egoclean.core.downstream import dynamics_error, fold_of_groups, main_directions, next_rows
 from egoclean.core.evaluate import evaluate
 from egoclean.core.rows import unit_rows
+from egoclean.core.select import select
 from egoclean.core.selection_input import SelectionInput
 
 
@@ -41,6 +44,22 @@ def test_the_default_beats_random_where_there_is_something_to_find():
     assert len(own.curve) == len(result.budgets)
     assert result.budgets[-1] == result.chosen_count == 30
     assert own.curve[-1] == own.coverage.value
+
+
+def test_rows_of_another_space_count_for_the_budget_and_cover_nothing():
+    data, _ = world()
+    space = np.where(np.arange(600) < 400, "large", "small")
+    data = dataclasses.replace(data, space=space)
+    config = SelectConfig(budget="10%", signal="none")
+    result = evaluate(data, config)
+    order = select(data, config).rows[: result.chosen_count]
+    unit = unit_rows(data.embeddings, np.flatnonzero(space == "large"))
+    near = unit @ unit.T >= 1 - result.radius - 1e-5
+    assert {*space[order]} == {"large", "small"}
+    for budget, share in zip(result.budgets, result.standings["knn"].curve, strict=True):
+        taken = [row for row in order[:budget] if row < 400]
+        assert share == pytest.approx(near[:, taken].any(axis=1).mean())
+    assert result.standings["knn"].coverage.value < 1
 
 
 def test_labels_give_an_accuracy():
