@@ -32,6 +32,9 @@ DECODER_MEMORY_BYTES = 8 << 30
 MODEL_VERBS = ("score", "embed")
 """Verbs that run networks: in processes that stay, and without a limit on time, since a CPU may think for hours."""
 
+WINDOWS_A_PROCESS = 100
+"""Windows for which a further process that loads networks is worth its start."""
+
 DECODER_VERBS = ("ingest", "rectify")
 """Verbs that open footage."""
 
@@ -67,8 +70,9 @@ def run_stage(state: RunState, clips: list[Clip], verbs: tuple[str, ...], worker
     share = _cores_a_job(verbs, workers, len(pending))
     tasks = [Task(key, (replace(same[0], workers=share),), _timeout_s(state, same[0])) for key, same in pending.items()]
     memory_bytes = None if verbs == MODEL_VERBS else DECODER_MEMORY_BYTES
+    processes = min(workers, progress.processes_worth_starting(pending)) if verbs == MODEL_VERBS else workers
     results = run_tasks(
-        do_job, tasks, workers, memory_bytes=memory_bytes, on_progress=progress.advance, with_progress=True
+        do_job, tasks, processes, memory_bytes=memory_bytes, on_progress=progress.advance, with_progress=True
     )
     for result in results:
         for job in pending[result.key]:
@@ -133,6 +137,10 @@ class _StageProgress:
     def end(self, key: str) -> None:
         """A job has ended."""
         self._set(key, self._sizes[key])
+
+    def processes_worth_starting(self, keys: Iterable[str]) -> int:
+        """Return how many processes these jobs fill: loading networks takes as long as many windows do."""
+        return max(1, round(sum(self._sizes[key] for key in keys) / WINDOWS_A_PROCESS))
 
     def measure(self, verb: str, recorded: Mapping[str, Any]) -> None:
         """A job was measured: keep its device, and the share of all jobs' time spent waiting for pictures."""
