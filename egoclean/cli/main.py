@@ -12,6 +12,7 @@ import types
 import click
 
 from egoclean import __version__
+from egoclean.cli.terminal import interruption
 from egoclean.errors import EgocleanError
 from egoclean.sources.secrets import install_redaction
 
@@ -63,7 +64,10 @@ def main() -> None:
     """Run the command line; a user's mistake ends in one sentence and an exit status, never in a traceback."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     install_redaction()
+    interruption.clear()
     signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupt)
     try:
         status = cli.main(standalone_mode=False)
     except EgocleanError as error:
@@ -83,4 +87,5 @@ def main() -> None:
 
 
 def _interrupt(number: int, frame: types.FrameType | None) -> None:
+    interruption.set()
     raise KeyboardInterrupt

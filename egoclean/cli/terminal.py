@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from types import TracebackType
 
@@ -10,6 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 _LINE_EVERY_S = 5.0
+
+interruption = threading.Event()
+"""Set when a person or the system asked this process to stop."""
 
 
 class TerminalReporter:
@@ -44,7 +48,12 @@ class TerminalReporter:
             self._progress.stop()
 
     def stage(self, verb: str, done: float, total: float, unit: str, **details: object) -> None:
-        """Draw or print how far a stage is."""
+        """Draw or print how far a stage is; raise ``KeyboardInterrupt`` where an earlier one was swallowed.
+
+        Compiled libraries drop one that arrives while they are being imported, and the run would go on.
+        """
+        if interruption.is_set():
+            raise KeyboardInterrupt
         now = time.monotonic()
         seconds = now - self._started.setdefault(verb, now)
         rate = f"{done / seconds:.1f}/s" if seconds > 0.5 and done else ""
