@@ -13,7 +13,7 @@ from egoclean.cli.terminal import TerminalReporter
 from egoclean.config import EmbedConfig, IngestConfig, RectifyConfig, ScoreConfig, SelectConfig, StructureConfig
 from egoclean.store.project import Settings, changed_settings
 
-_DATA_ROOT_ONLY = tuple(name for name in IngestConfig.__dataclass_fields__ if name != "data_root")
+_READING_ONLY = tuple(name for name in IngestConfig.__dataclass_fields__ if name not in ("data_root", "salvage"))
 _SALVAGE_ONLY = tuple(name for name in IngestConfig.__dataclass_fields__ if name != "salvage")
 _path = click.Path(path_type=Path)
 
@@ -45,7 +45,7 @@ def rectify_command(
 @click.option("--renders", type=_path, help="Folder for truth, prediction and panel pictures of every window.")
 @click.option("--overlay", is_flag=True, help="Show the mask over the truth picture.")
 @config_options(ScoreConfig)
-@config_options(IngestConfig, without=_DATA_ROOT_ONLY)
+@config_options(IngestConfig, without=_READING_ONLY)
 @click.pass_context
 def score_command(
     context: click.Context,
@@ -80,7 +80,7 @@ def distribution_command(scores: Path, out: Path, bins: int) -> None:
 @click.argument("sources", nargs=-1, required=True)
 @click.option("--out", type=_path, required=True, help="Folder to write into.")
 @config_options(EmbedConfig)
-@config_options(IngestConfig, without=_DATA_ROOT_ONLY)
+@config_options(IngestConfig, without=_READING_ONLY)
 @click.pass_context
 def embed_command(context: click.Context, /, sources: tuple[str, ...], out: Path, **given: Any) -> None:
     """Embed every window of a frame manifest or of videos with V-JEPA 2."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from egoclean.files.inputs import PlainClip, batches, exit_status, read_clips
+from egoclean.files.inputs import PlainClip, batches, exit_status, read_clips, work_through
 from egoclean.records import to_plain
 from egoclean.report import Reporter
 from egoclean.store.atomic import atomic_path, write_json
@@ -24,9 +24,13 @@ def embed_files(sources: Sequence[str], out: Path, settings: Settings, reporter:
     total = sum(len(item.found.windows) for item in clips)
     done = 0
     reporter.stage("embed", 0, total, "windows")
-    for item in clips:
+
+    def embed_clip(item: PlainClip) -> None:
+        nonlocal done
         done += _embed_clip(item, embedder, out, settings)
         reporter.stage("embed", done, total, "windows")
+
+    refused += work_through(clips, embed_clip, settings, settings.embed, reporter)
     return exit_status(refused)
 
 

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
-from egoclean.config import WindowConfig
+from egoclean.config import IngestConfig, WindowConfig
 from egoclean.errors import MediaError, SourceError
 from egoclean.pipeline import discover_clips
-from egoclean.records import Clip, ClipKind, Severity
+from egoclean.records import Clip, ClipKind, MediaLocation, Severity
 from egoclean.report import Reporter
 from egoclean.store.project import Settings
-from egoclean.verbs.ingest import fingerprinted
+from egoclean.verbs.ingest import fingerprinted, probed_or_salvaged, salvage_reason
 from egoclean.verbs.window_source import ClipWindows, clip_windows
+
+if TYPE_CHECKING:
+    from egoclean.media.probe import ProbeResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,17 +48,41 @@ def read_clips(
     names = _names([source.clip_id for source in source_clips])
     for source in source_clips:
         try:
-            clip, pts = _probed(fingerprinted(source))
+            clip = _readable(fingerprinted(source), names[source.clip_id], settings.ingest, config, reporter)
         except MediaError as error:
             refused += 1
             reporter.note(f"rejected: {source.clip_id}: {error}")
             continue
-        clips.append(PlainClip(clip, clip_windows(clip, pts, config), names[source.clip_id]))
-        if clips[-1].found.reason:
-            reporter.note(f"{source.clip_id}: {clips[-1].found.reason}")
+        clips.append(clip)
+        if clip.found.reason:
+            reporter.note(f"{source.clip_id}: {clip.found.reason}")
     if not clips:
         raise SourceError("None of the sources could be read.", "The lines above say why.")
     return clips, refused
+
+
+def work_through(
+    clips: Sequence[PlainClip],
+    work: Callable[[PlainClip], None],
+    settings: Settings,
+    config: WindowConfig,
+    reporter: Reporter,
+) -> int:
+    """Call ``work`` on one clip after the other; return how many were refused because they do not decode.
+
+    With ``--salvage prefix`` such a clip is worked on once more, up to its first damage.
+    """
+    refused = 0
+    for item in clips:
+        try:
+            try:
+                work(item)
+            except MediaError as error:
+                work(_salvaged(item, error, settings.ingest, config, reporter))
+        except MediaError as error:
+            refused += 1
+            reporter.note(f"rejected: {item.clip.clip_id}: {error}")
+    return refused
 
 
 def exit_status(refused: int) -> int:
@@ -71,18 +96,36 @@ def batches(count: int, batch: int) -> Iterator[slice]:
         yield slice(start, min(count, start + batch))
 
 
-def _probed(clip: Clip) -> tuple[Clip, NDArray[np.int64] | None]:
+def _readable(clip: Clip, name: str, ingest: IngestConfig, config: WindowConfig, reporter: Reporter) -> PlainClip:
     rejection = next((item for item in clip.problems if item.severity is Severity.REJECTION), None)
     if rejection is not None:
         raise MediaError(rejection.message, code=rejection.code)
     if clip.source.kind is ClipKind.FRAMES:
-        return clip, None
-    from egoclean.media.probe import probe
-
+        return PlainClip(clip, clip_windows(clip, None, config), name)
     if clip.source.location is None:
         raise MediaError(f"{clip.clip_id} is not on this machine.", "Fetch it first: egoclean ingest.", code="remote")
-    found = probe(clip.source.location)
-    return replace(clip, header=found.header), found.pts
+    location, probed = probed_or_salvaged(clip.source.location, ingest)
+    return _as_probed(clip, name, location, probed, config, reporter)
+
+
+def _salvaged(
+    item: PlainClip, damage: MediaError, ingest: IngestConfig, config: WindowConfig, reporter: Reporter
+) -> PlainClip:
+    from egoclean.media.salvage import good_part
+
+    location = item.clip.source.location
+    if ingest.salvage != "prefix" or location is None or location.last_pts is not None:
+        raise damage
+    return _as_probed(item.clip, item.name, *good_part(location, damage), config, reporter)
+
+
+def _as_probed(
+    clip: Clip, name: str, location: MediaLocation, probed: ProbeResult, config: WindowConfig, reporter: Reporter
+) -> PlainClip:
+    if reason := salvage_reason(probed.problems):
+        reporter.note(f"salvaged: {clip.clip_id}: {reason}")
+    clip = replace(clip, source=replace(clip.source, location=location), header=probed.header)
+    return PlainClip(clip, clip_windows(clip, probed.pts, config), name)
 
 
 def _names(clip_ids: Sequence[str]) -> dict[str, str]:

@@ -10,14 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from egoclean.errors import SourceError
-from egoclean.files.inputs import PlainClip, exit_status, read_clips
+from egoclean.errors import MediaError, SourceError
+from egoclean.files.inputs import PlainClip, exit_status, read_clips, work_through
 from egoclean.records import ClipKind, Window
 from egoclean.report import Reporter
 from egoclean.store.atomic import write_json, write_text
 from egoclean.store.project import Settings
 from egoclean.verbs.score import masks_of, panel_of, score_batch, shared_scorer
 from egoclean.verbs.window_source import window_pictures
+
+_RENDERS = ("gt", "pred", "panel")
 
 
 def score_files(
@@ -29,16 +31,25 @@ def score_files(
     total = sum(len(item.found.windows) for item in clips)
     lines: list[dict[str, Any]] = []
     reporter.stage("score", 0, total, "windows")
-    for item in clips:
-        for windows, frames in _batches(item, scorer, settings):
-            columns = score_batch(scorer, item.clip.sha256, windows, frames, settings.score)
-            for place, window in enumerate(windows):
-                step = len(lines)
-                values = {name: _plain(column[place]) for name, column in columns.items()}
-                lines.append(_line(step, item, window, values, scorer.card))
-                if renders is not None:
-                    _render(renders, step, scorer, item, window, frames[place], settings, overlay)
-            reporter.stage("score", len(lines), total, "windows")
+
+    def score_clip(item: PlainClip) -> None:
+        first = len(lines)
+        try:
+            for windows, frames in _batches(item, scorer, settings):
+                columns = score_batch(scorer, item.clip.sha256, windows, frames, settings.score)
+                for place, window in enumerate(windows):
+                    values = {name: _plain(column[place]) for name, column in columns.items()}
+                    if renders is not None:
+                        _render(renders, len(lines), scorer, item, window, frames[place], settings, overlay)
+                    lines.append(_line(len(lines), item, window, values, scorer.card))
+                reporter.stage("score", len(lines), total, "windows")
+        except MediaError:
+            for step in range(first, len(lines)) if renders is not None else ():
+                _remove_render(renders, step)
+            del lines[first:]
+            raise
+
+    refused += work_through(clips, score_clip, settings, settings.score, reporter)
     write_text(out, "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines))
     return exit_status(refused)
 
@@ -145,9 +156,13 @@ def _render(
     mask = masks_of(scorer.mask_shape, item.clip.sha256, window, settings.score)[0]
     drawn = scorer.reconstruct(frames, mask)
     truth = drawn.masked_input if overlay else drawn.truth
-    write_png(renders / f"{step:06d}_gt.png", truth)
-    write_png(renders / f"{step:06d}_pred.png", drawn.prediction)
-    write_png(renders / f"{step:06d}_panel.png", panel_of(drawn, scorer.card))
+    for kind, picture in zip(_RENDERS, (truth, drawn.prediction, panel_of(drawn, scorer.card)), strict=True):
+        write_png(renders / f"{step:06d}_{kind}.png", picture)
+
+
+def _remove_render(renders: Path, step: int) -> None:
+    for kind in _RENDERS:
+        (renders / f"{step:06d}_{kind}.png").unlink(missing_ok=True)
 
 
 def _plain(value: Any) -> float | None:

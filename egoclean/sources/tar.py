@@ -40,8 +40,10 @@ _COMPRESSIONS = {
 
 class ArchiveError(SourceError):
     """An archive that is refused; ``code`` is ``archive_truncated``, ``not_an_archive``, ``archive_compressed``,
-    ``archive_duplicate`` or ``archive_too_large``.
+    ``archive_duplicate`` or ``archive_too_large``. As the source itself it stops the command before anything starts.
     """
+
+    exit_status = 2
 
     def __init__(self, message: str, hint: str = "", *, code: str = "not_an_archive") -> None:
         super().__init__(message, hint)

@@ -37,7 +37,8 @@ class Comparison:
 
 def compare(library: Library, view: SelectionView) -> Comparison:
     """Return the comparison of a saved selection with its rivals at the same number of windows."""
-    stamp = (*loaders.file_stamp(library.windows_file), *loaders.file_stamp(library.project.selections / "latest.json"))
+    project = library.project
+    stamp = loaders.file_stamp(library.windows_file, project.selections / "latest.json", project.decisions)
     return _compare(library, stamp, view)
 
 

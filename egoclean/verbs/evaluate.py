@@ -65,7 +65,8 @@ def read_truth(path: Path) -> dict[str, Any]:
 
     Raises
     ------
-    SourceError : it is not there, not JSON, or holds neither ``clips`` nor ``scenes``.
+    SourceError : it is not there, not JSON, holds neither ``clips`` nor ``scenes``, or an event or scene in it is not
+        what it must be; the sentence names the clip or the scene.
     """
     try:
         truth = json.loads(path.read_text(encoding="utf-8"))
@@ -73,6 +74,15 @@ def read_truth(path: Path) -> dict[str, Any]:
         raise SourceError(f"{path} cannot be read as a truth file ({error}).", "Give the demo's truth.json.") from error
     if not isinstance(truth, dict) or not {"clips", "scenes"} & set(truth):
         raise SourceError(f"{path} holds neither clips nor scenes.", "Give a file with the demo's truth.json's keys.")
+    for part in ("clips", "scenes"):
+        if not isinstance(truth.get(part, {}), dict):
+            raise SourceError(f"{part} in {path} is not an object.", f"Map the name of each of its {part} to what is known.")
+    for name, facts in truth.get("clips", {}).items():
+        _check_events(path, name, facts)
+    for name, facts in truth.get("scenes", {}).items():
+        rare = facts.get("rare", []) if isinstance(facts, dict) else None
+        if not isinstance(rare, list):
+            raise SourceError(f"Scene {name} in {path} has no list of its rare kinds.", 'Write {"rare": ["night"]}.')
     return truth
 
 
@@ -81,17 +91,17 @@ def rare_windows(windows: pd.DataFrame, truth: Mapping[str, Any]) -> dict[str, R
 
     A window shows an event when they share at least half of the shorter of the two.
     """
-    found: dict[str, list[int]] = {}
+    found: dict[str, set[int]] = {}
     starts, stops = windows["start_s"].to_numpy(), windows["stop_s"].to_numpy()
     for clip_id, positions in windows.groupby("clip_id", sort=False).indices.items():
         for event in _events_of(str(clip_id), truth.get("clips", {})):
             length = np.minimum(stops[positions] - starts[positions], event["stop_s"] - event["start_s"])
             shared = np.minimum(stops[positions], event["stop_s"]) - np.maximum(starts[positions], event["start_s"])
-            found.setdefault(str(event["kind"]), []).extend(positions[shared >= _LEAST_SHARE * length].tolist())
+            found.setdefault(str(event["kind"]), set()).update(positions[shared >= _LEAST_SHARE * length].tolist())
     for scene, facts in truth.get("scenes", {}).items():
         positions = np.flatnonzero((windows["scene"] == scene).to_numpy())
         for kind in facts.get("rare", ()) if len(positions) else ():
-            found.setdefault(str(kind), []).extend(positions.tolist())
+            found.setdefault(str(kind), set()).update(positions.tolist())
     return {kind: np.array(sorted(rows), dtype=np.int64) for kind, rows in found.items() if rows}
 
 
@@ -118,6 +128,20 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
             ranks = (f"{kind} {rank or 'never'}" for kind, rank in standing.rare_rank.items())
             lines.append(f"{'':<10}  first chosen as number: {', '.join(ranks)}")
     return lines
+
+
+def _check_events(path: Path, clip_id: str, facts: Any) -> None:
+    events = facts.get("events", []) if isinstance(facts, dict) else None
+    if not isinstance(events, list):
+        raise SourceError(f"Clip {clip_id} in {path} has no list of events.", 'Write {"events": []} where none is known.')
+    for number, event in enumerate(events, 1):
+        times = [event.get(key) for key in ("start_s", "stop_s")] if isinstance(event, dict) else []
+        known = [time for time in times if isinstance(time, int | float) and math.isfinite(time)]
+        if len(known) < 2 or "kind" not in event or not known[0] < known[1]:
+            raise SourceError(
+                f"Event {number} of clip {clip_id} in {path} is {json.dumps(event)}, not a kind with start_s before stop_s.",
+                'Write it as {"kind": "idle", "start_s": 3.0, "stop_s": 7.5}.',
+            )
 
 
 def _interval_text(interval: list[float] | None) -> str:

@@ -90,7 +90,7 @@ def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None
         return Made(_frame_facts(source, progress))
     if source.location is None:
         raise MediaError(f"{source.clip_id} has no bytes.", "Fetch the source again.", code="not_video")
-    location, found = _probed(source.location, job.config)
+    location, found = probed_or_salvaged(source.location, job.config)
     save_array(folder / "pts.npy", np.asarray(found.pts, dtype=np.int64))
     return Made(
         {
@@ -108,7 +108,13 @@ def salvage_reason(problems: Sequence[Problem]) -> str:
     return next((problem.message for problem in problems if problem.code == "salvaged"), "")
 
 
-def _probed(location: MediaLocation, config: IngestConfig) -> tuple[MediaLocation, ProbeResult]:
+def probed_or_salvaged(location: MediaLocation, config: IngestConfig) -> tuple[MediaLocation, ProbeResult]:
+    """Return what is read of a video and its facts: the whole, or with ``salvage`` what stands before the damage.
+
+    Raises
+    ------
+    MediaError : it cannot be read, and nothing of it is to be or can be salvaged.
+    """
     from egoclean.media.probe import probe
     from egoclean.media.salvage import good_part
 

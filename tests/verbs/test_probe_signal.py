@@ -110,7 +110,20 @@ def test_rare_windows_share_half_with_an_event_and_scenes_are_rare_whole():
     assert set(found) == {"drop", "dark"}
 
 
-@pytest.mark.parametrize("text", ["", "[1]", '{"frames": 3}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[1]",
+        '{"frames": 3}',
+        '{"clips": []}',
+        '{"clips": {"a": {"events": [{"kind": "drop", "start_s": 2.0}]}}}',
+        '{"clips": {"a": {"events": [{"kind": "drop", "start_s": 2.0, "stop_s": "3"}]}}}',
+        '{"clips": {"a": {"events": [{"kind": "drop", "start_s": 3.0, "stop_s": 2.0}]}}}',
+        '{"clips": {"a": {"events": {"kind": "drop"}}}}',
+        '{"scenes": {"a": {"rare": "night"}}}',
+    ],
+)
 def test_a_truth_file_that_says_nothing_is_refused_by_name(tmp_path, text):
     from egoclean.errors import SourceError
 
