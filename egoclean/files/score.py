@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +44,8 @@ def score_files(
                     lines.append(_line(len(lines), item, window, values, scorer.card))
                 reporter.stage("score", len(lines), total, "windows")
         except MediaError:
-            for step in range(first, len(lines)) if renders is not None else ():
-                _remove_render(renders, step)
+            if renders is not None:
+                _remove_renders(renders, range(first, len(lines)))
             del lines[first:]
             raise
 
@@ -160,9 +160,10 @@ def _render(
         write_png(renders / f"{step:06d}_{kind}.png", picture)
 
 
-def _remove_render(renders: Path, step: int) -> None:
-    for kind in _RENDERS:
-        (renders / f"{step:06d}_{kind}.png").unlink(missing_ok=True)
+def _remove_renders(renders: Path, steps: Iterable[int]) -> None:
+    for step in steps:
+        for kind in _RENDERS:
+            (renders / f"{step:06d}_{kind}.png").unlink(missing_ok=True)
 
 
 def _plain(value: Any) -> float | None:

@@ -76,7 +76,7 @@ def read_truth(path: Path) -> dict[str, Any]:
         raise SourceError(f"{path} holds neither clips nor scenes.", "Give a file with the demo's truth.json's keys.")
     for part in ("clips", "scenes"):
         if not isinstance(truth.get(part, {}), dict):
-            raise SourceError(f"{part} in {path} is not an object.", f"Map the name of each of its {part} to what is known.")
+            raise SourceError(f"{part} in {path} is not an object.", f"Give what is known by the names of its {part}.")
     for name, facts in truth.get("clips", {}).items():
         _check_events(path, name, facts)
     for name, facts in truth.get("scenes", {}).items():
@@ -133,13 +133,14 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
 def _check_events(path: Path, clip_id: str, facts: Any) -> None:
     events = facts.get("events", []) if isinstance(facts, dict) else None
     if not isinstance(events, list):
-        raise SourceError(f"Clip {clip_id} in {path} has no list of events.", 'Write {"events": []} where none is known.')
+        raise SourceError(f"Clip {clip_id} in {path} has no list of events.", 'Write {"events": []} for none.')
     for number, event in enumerate(events, 1):
         times = [event.get(key) for key in ("start_s", "stop_s")] if isinstance(event, dict) else []
         known = [time for time in times if isinstance(time, int | float) and math.isfinite(time)]
         if len(known) < 2 or "kind" not in event or not known[0] < known[1]:
             raise SourceError(
-                f"Event {number} of clip {clip_id} in {path} is {json.dumps(event)}, not a kind with start_s before stop_s.",
+                f"Event {number} of clip {clip_id} in {path} is {json.dumps(event)}, "
+                "where a kind with start_s before stop_s was expected.",
                 'Write it as {"kind": "idle", "start_s": 3.0, "stop_s": 7.5}.',
             )
 
