@@ -58,7 +58,8 @@ def train(name: str, footage: Footage, work: Path, steps: int) -> Any:
         task.prepare(footage, np.random.default_rng((SEED, steps)))
     else:
         task.after_step(first - 1)
-    began, losses = time.process_time(), []
+    began = time.process_time()
+    losses: list[dict[str, float]] = []
     for step in range(first, steps):
         torch.manual_seed(SEED + step)
         loss = task.loss(footage, np.random.default_rng((SEED, step)))
@@ -66,16 +67,15 @@ def train(name: str, footage: Footage, work: Path, steps: int) -> Any:
             group["lr"] = task.peak_rate * schedule(step, steps)
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(task.model.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(task.trained().parameters(), 1.0)
         optimiser.step()
         task.after_step(step)
-        losses.append(task.reported(loss))
+        losses.append(task.reported())
         if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == steps:
             spent = (time.process_time() - began) / len(losses)
-            print(
-                f"{name} {step + 1}/{steps} loss {np.mean(losses[-CHECKPOINT_EVERY:]):.4f} {spent:.2f} CPU s/step",
-                flush=True,
-            )
+            recent = losses[-CHECKPOINT_EVERY:]
+            means = " ".join(f"{part} {np.mean([found[part] for found in recent]):.4f}" for part in recent[0])
+            print(f"{name} {step + 1}/{steps} {means} {spent:.2f} CPU s/step", flush=True)
             _keep(checkpoint, task, optimiser, step + 1)
     return task
 
@@ -89,8 +89,8 @@ def schedule(step: int, steps: int) -> float:
 
 
 def _groups(task: Any) -> list[dict[str, Any]]:
-    matrices = [item for item in task.model.parameters() if item.ndim > 1]
-    vectors = [item for item in task.model.parameters() if item.ndim <= 1]
+    matrices = [item for item in task.trained().parameters() if item.ndim > 1]
+    vectors = [item for item in task.trained().parameters() if item.ndim <= 1]
     return [{"params": matrices, "weight_decay": task.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
 
 

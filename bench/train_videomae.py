@@ -61,9 +61,13 @@ class Task:
         self.hidden_loss = hidden_loss.detach()
         return hidden_loss + VISIBLE_WEIGHT * self.easy_share * visible_loss
 
-    def reported(self, loss: torch.Tensor) -> float:
+    def trained(self) -> torch.nn.Module:
+        """Return what the optimiser changes."""
+        return self.model
+
+    def reported(self) -> dict[str, float]:
         """Return the number to print: the loss of hidden patches alone."""
-        return float(self.hidden_loss)
+        return {"hidden": float(self.hidden_loss)}
 
     def after_step(self, step: int) -> None:
         """Make the task harder."""

@@ -18,14 +18,29 @@ class Footage:
     """The clips of a folder, opened without reading them."""
 
     def __init__(self, folder: Path) -> None:
-        self.clips = [np.load(path, mmap_mode="r") for path in sorted(folder.glob("*.npy"))]
+        paths = sorted(folder.glob("*.npy"))
+        self.clips = [np.load(path, mmap_mode="r") for path in paths]
+        self.works = [_work(path.with_suffix(".work")) for path in paths]
 
     def window(self, rng: np.random.Generator, offsets: NDArray[np.int64]) -> Frames:
         """Return the frames at ``offsets`` after a random start in a random clip, at times played backwards."""
-        clip = self.clips[int(rng.integers(0, len(self.clips)))]
-        start = int(rng.integers(0, len(clip) - int(offsets[-1])))
-        chosen = np.asarray(clip[start + offsets])
-        return np.ascontiguousarray(chosen[::-1]) if rng.random() < 0.2 else chosen
+        return self.window_and_work(rng, offsets)[0]
+
+    def window_and_work(
+        self, rng: np.random.Generator, offsets: NDArray[np.int64]
+    ) -> tuple[Frames, NDArray[np.float32]]:
+        """Return as :meth:`window` and for each frame the work and its share done, (n, 2); -1 where there is none."""
+        number = int(rng.integers(0, len(self.clips)))
+        clip, work = self.clips[number], self.works[number]
+        times = int(rng.integers(0, len(clip) - int(offsets[-1]))) + offsets
+        if work is None and rng.random() < 0.4:
+            times = times[::-1]
+        none = np.tile(np.float32([-1.0, 0.0]), (len(times), 1))
+        return np.asarray(clip[times]), none if work is None else work[times]
+
+
+def _work(path: Path) -> NDArray[np.float32] | None:
+    return np.load(path) if path.exists() else None
 
 
 def cropped(rng: np.random.Generator, frames: Frames, size_px: int) -> torch.Tensor:

@@ -1,7 +1,9 @@
 """Footage the small models are trained on: short clips of synthetic workplaces, drives and moving patterns.
 
-Every clip is ``FRAMES`` frames of ``SIDE_PX`` pixels, one ``.npy`` a clip, drawn from a seed that no demo world has. A
-clip that is there is not drawn again, so a run that was stopped goes on where it was.
+Every clip is ``FRAMES`` frames of ``SIDE_PX`` pixels, one ``.npy`` a clip, drawn from a seed that no demo world has.
+Beside each workplace lies what is done in it, ``NAME.work``: (FRAMES, 2), the index of the work in ``ACTIVITIES``, or -1
+between two works, and how much of its cycle has passed, in [0, 1). A clip that is there is not drawn again, so a run
+that was stopped goes on where it was.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from egoclean.demo.describe import sample_clip, sample_scene
 from egoclean.demo.driving import DrivingRenderer
 from egoclean.demo.lenses import model_camera
 from egoclean.demo.render import FactoryRenderer
+from egoclean.demo.world import ACTIVITIES, FactoryClip
 from egoclean.media.canvas import to_yuv420
 from egoclean.media.decode import decode_frames
 from egoclean.media.hevc import HevcWriter
@@ -33,7 +36,7 @@ DRAWN_PX = 288
 FIRST_SEED = 1_000_000
 """Training seeds start here; held-out ones at ``HELD_OUT_SEED``; demo worlds are made from small seeds."""
 HELD_OUT_SEED = 2_000_000
-COUNTS = {"pattern": 24, "factory": 140, "driving": 12}
+COUNTS = {"pattern": 24, "factory": 600, "driving": 24}
 
 
 def make_footage(folder: Path, share: tuple[int, int] = (0, 1), counts: dict[str, int] = COUNTS) -> list[Path]:
@@ -48,17 +51,35 @@ def make_footage(folder: Path, share: tuple[int, int] = (0, 1), counts: dict[str
             path = folder / f"{kind}_{number:04d}.npy"
             paths.append(path)
             if not path.exists() and len(paths) % share[1] == share[0]:
+                if kind == "factory":
+                    _save(path.with_suffix(".work"), work_of(FIRST_SEED + number))
                 _save(path, DRAW[kind](FIRST_SEED + number))
     return paths
 
 
 def draw_factory(seed: int) -> Frames:
     """Return one or two works of a new workplace without events, seen at 58 to 100 degrees across."""
+    rng, clip, start_s = _factory(seed)
+    renderer = FactoryRenderer(clip, model_camera(DRAWN_PX, float(rng.uniform(58.0, 100.0))))
+    return _as_stored([renderer.frame(start_s + index / 30) for index in range(FRAMES)])
+
+
+def work_of(seed: int) -> NDArray[np.float32]:
+    """Return what is done in each frame of :func:`draw_factory`, (FRAMES, 2)."""
+    _, clip, start_s = _factory(seed)
+    rows = np.tile(np.float32([-1.0, 0.0]), (FRAMES, 1))
+    for index, time_s in enumerate(start_s + np.arange(FRAMES) / 30):
+        for cycle in clip.timeline.cycles:
+            if cycle.start_s <= time_s < cycle.stop_s:
+                share = (time_s - cycle.start_s) / (cycle.stop_s - cycle.start_s)
+                rows[index] = ACTIVITIES.index(cycle.activity), share
+    return rows
+
+
+def _factory(seed: int) -> tuple[np.random.Generator, FactoryClip, float]:
     rng = np.random.default_rng(seed)
     clip = sample_clip(seed)
-    renderer = FactoryRenderer(clip, model_camera(DRAWN_PX, float(rng.uniform(58.0, 100.0))))
-    start_s = float(rng.uniform(0.0, clip.duration_s - FRAMES / 30 - 0.1))
-    return _as_stored([renderer.frame(start_s + index / 30) for index in range(FRAMES)])
+    return rng, clip, float(rng.uniform(0.0, clip.duration_s - FRAMES / 30 - 0.1))
 
 
 def draw_driving(seed: int) -> Frames:
@@ -161,8 +182,8 @@ def _glide(rng: np.random.Generator, texture: torch.Tensor, zoom: float, zeros: 
     return grid_sample(texture.expand(FRAMES, -1, -1, -1), grid, align_corners=False, padding_mode=padding)
 
 
-def _save(path: Path, frames: Frames) -> None:
+def _save(path: Path, array: NDArray[np.generic]) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     with temporary.open("wb") as stream:
-        np.save(stream, frames)
+        np.save(stream, array)
     temporary.replace(path)
