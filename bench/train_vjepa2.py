@@ -28,7 +28,7 @@ BATCH = 24
 SIDE = 4
 PLACES = SIDE * SIDE
 HIDDEN_PLACES = 10
-KINDS = ((16, 16, 1), (16, 16, 1), (32, 16, 1), (32, 16, 1), (16, 16, 2), (32, 32, 1))
+KINDS = (*((16, 16, 1),) * 2, *((32, 16, 1),) * 5, (16, 16, 2), (32, 32, 1))
 """Time slots of a window, how many of them are kept and the distance of frames; drawn alike. Windows of 32 slots with
 half of them left out cost half and still hold every distance in time."""
 SPREAD_WEIGHT, WORK_WEIGHT, PHASE_WEIGHT = 1.0, 0.5, 1.0
@@ -77,11 +77,13 @@ class Task:
         context, hidden = split(rng, slots)
         at = [torch.from_numpy(position[rows]).expand(BATCH, -1) for rows in (slice(None), context, hidden)]
         change = colours(rng, BATCH)
-        with torch.no_grad():
-            wanted = encode(self.target, tokens, at[0], change)[:, hidden]
-            wanted = layer_norm(wanted, (wanted.shape[-1],))
-        seen = encode(self.model.encoder, tokens[:, context], at[1], change)
-        predicted = l1_loss(predict(self.model.predictor, seen, at[1], at[2]), wanted)
+        with torch.autocast("cpu", torch.bfloat16):
+            with torch.no_grad():
+                wanted = encode(self.target, tokens, at[0], change)[:, hidden]
+            seen = encode(self.model.encoder, tokens[:, context], at[1], change)
+            guess = predict(self.model.predictor, seen, at[1], at[2])
+        seen, wanted = seen.float(), layer_norm(wanted.float(), (wanted.shape[-1],))
+        predicted = l1_loss(guess.float(), wanted)
         seen_slots = np.unique(context // PLACES)
         moments = seen.unflatten(1, (len(seen_slots), -1)).mean(2)
         terms = {
@@ -188,7 +190,9 @@ def encode(
     weight = projection.weight.flatten(2)
     matrix, shift = change
     weights = torch.einsum("odp,bdc->bcpo", weight, matrix).flatten(1, 2)
-    state = torch.baddbmm((shift @ weight.sum(2).T + projection.bias)[:, None], tokens.flatten(2).float(), weights)
+    state = torch.baddbmm(
+        (shift @ weight.sum(2).T + projection.bias)[:, None], tokens.flatten(2).to(torch.bfloat16), weights
+    )
     for layer in encoder.layer:
         state = layer(state, index)[0]
     return encoder.layernorm(state)

@@ -1,8 +1,8 @@
 """Footage the small models are trained on: short clips of synthetic workplaces, drives and moving patterns.
 
 Every clip is ``FRAMES`` frames of ``SIDE_PX`` pixels, one ``.npy`` a clip, drawn from a seed that no demo world has.
-Beside each workplace lies what is done in it, ``NAME.work``: (FRAMES, 2), the index of the work in ``ACTIVITIES``, or -1
-between two works, and how much of its cycle has passed, in [0, 1). A clip that is there is not drawn again, so a run
+Beside each workplace lies what is done in it, ``NAME.work``: (FRAMES, 2), the index of the work in ``ACTIVITIES``, or
+-1 between two works, and how much of its cycle has passed, in [0, 1). A clip that is there is not drawn again, so a run
 that was stopped goes on where it was.
 """
 
@@ -36,7 +36,7 @@ DRAWN_PX = 288
 FIRST_SEED = 1_000_000
 """Training seeds start here; held-out ones at ``HELD_OUT_SEED``; demo worlds are made from small seeds."""
 HELD_OUT_SEED = 2_000_000
-COUNTS = {"pattern": 24, "factory": 600, "driving": 24}
+COUNTS = {"pattern": 24, "factory": 300, "driving": 24}
 
 
 def make_footage(folder: Path, share: tuple[int, int] = (0, 1), counts: dict[str, int] = COUNTS) -> list[Path]:
