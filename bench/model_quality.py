@@ -101,7 +101,8 @@ def _clip_columns(clip: ClipData, scorer: Any, embedder: Any) -> Columns:
         masks = np.stack([tube_masks(scorer.mask_shape, 2, identity) for identity in identities])
         scores = scorer.score(small, masks)
         embedded, surprise = embedder.embed_with_surprise(large)
-        fills = [fill_in_errors(window, mask[0]) for window, mask in zip(small, masks, strict=True)]
+        fill = fill_in_errors(small[0], masks[0, 0], scorer.card.patch_px)
+        fills = [fill] + [(np.nan, np.nan)] * (len(small) - 1)
         rows.append(
             {
                 "score": scores.mean,
@@ -125,11 +126,14 @@ def _clip_columns(clip: ClipData, scorer: Any, embedder: Any) -> Columns:
 
 def _videomae_table(columns: Columns, trivial: Columns) -> dict[str, Any]:
     zero = columns["zero"].mean()
+    filled = np.isfinite(columns["fill"])
+    zero_filled = columns["zero"][filled].mean()
     return {
         "skill": round(float(1 - columns["score"].mean() / zero), 3),
+        "skill_where_filled_in": round(float(1 - columns["score"][filled].mean() / zero_filled), 3),
         "windows_with_skill_above_0": round(float((columns["skill"] > 0).mean()), 3),
-        "skill_of_filling_in": round(float(1 - columns["fill"].mean() / zero), 3),
-        "skill_of_filling_in_best_scaled": round(float(1 - columns["best fill"].mean() / zero), 3),
+        "skill_of_filling_in": round(float(1 - columns["fill"][filled].mean() / zero_filled), 3),
+        "skill_of_filling_in_best_scaled": round(float(1 - columns["best fill"][filled].mean() / zero_filled), 3),
         "explained_by_trivial_signals": round(explained_share(columns["score"], trivial), 3),
     }
 

@@ -170,10 +170,11 @@ def small_embedder(choice: DeviceChoice, windows: int) -> dict[str, Any]:
 
 def card_of(family: str, choice: DeviceChoice, size_px: int) -> ModelCard:
     """Return a card for random weights of a true size."""
-    patch_px = 32 if size_px == 128 else 16
+    patch_px = {112: 8, 128: 32}.get(size_px, 16)
+    mask_groups = {"videomae": 14 if size_px == 224 else 4, "vjepa2": 0}[family]
     return ModelCard(
-        family, f"{family}-random", "untrained", "0" * 64, "none", False, 0, 0, 16, size_px, patch_px, 2, choice.dtype,
-        choice.device,
+        family, f"{family}-random", "untrained", "0" * 64, "none", False, 0, 0, 16, size_px, patch_px, 2,
+        mask_groups, choice.dtype, choice.device,
     )  # fmt: skip
 
 

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt, gaussian_filter
+from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
+from scipy.ndimage import gaussian_filter
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 Floats = NDArray[np.float64]
 
+SMOOTHING_PX = 1.5
 
-def fill_in_errors(frames: NDArray[np.uint8], mask: NDArray[np.bool_]) -> tuple[float, float]:
+
+def fill_in_errors(frames: NDArray[np.uint8], mask: NDArray[np.bool_], patch_px: int) -> tuple[float, float]:
     """Return the mean squared error of filling hidden patches in from the visible ones of the same frame.
 
-    Each hidden pixel takes the nearest visible pixel, smoothed; patches are then normalised as the model's targets
-    are. The second number is the error after scaling the fill by the factor that suits this window best, which no
-    honest predictor could know: the strongest fill there is.
+    Hidden pixels are interpolated linearly between the visible ones around them and smoothed; patches are then
+    normalised as the model's targets are. The second number is the error after scaling the fill by the factor that
+    suits this window best, which no honest predictor could know: the strongest fill there is.
     """
-    size = frames.shape[1]
-    grid = np.kron(mask.reshape(-1, size // 16, size // 16), np.ones((1, 16, 16), bool))
-    filled = np.empty(frames.shape)
-    for index, frame in enumerate(frames):
-        hidden = grid[index // 2]
-        nearest = distance_transform_edt(hidden, return_distances=False, return_indices=True)
-        smooth = gaussian_filter(frame[tuple(nearest)].astype(float), (6, 6, 0))
-        filled[index] = np.where(hidden[..., None], smooth, frame)
-    wanted, found = _normalised(frames)[mask], _normalised(filled)[mask]
+    places = frames.shape[1] // patch_px
+    hidden = np.kron(mask.reshape(-1, places, places)[0], np.ones((patch_px, patch_px), bool))
+    seen, asked = np.argwhere(~hidden), np.argwhere(hidden)
+    known = frames[:, ~hidden].transpose(1, 0, 2).reshape(len(seen), -1).astype(float)
+    inside, nearest = LinearNDInterpolator(seen, known)(asked), NearestNDInterpolator(seen, known)(asked)
+    filled = frames.astype(float)
+    filled[:, hidden] = np.where(np.isnan(inside), nearest, inside).reshape(len(asked), len(frames), 3).swapaxes(0, 1)
+    smooth = np.where(hidden[None, :, :, None], gaussian_filter(filled, (0, *(2 * [SMOOTHING_PX]), 0)), filled)
+    wanted, found = _normalised(frames, patch_px)[mask], _normalised(smooth, patch_px)[mask]
     scale = max(0.0, float((wanted * found).sum() / max(float((found**2).sum()), 1e-9)))
     return float(((found - wanted) ** 2).mean()), float(((scale * found - wanted) ** 2).mean())
 
@@ -91,10 +94,10 @@ def event_auroc(signals: dict[str, Floats], events: list[str], clips: list[str])
     return table
 
 
-def _normalised(frames: NDArray[np.generic]) -> Floats:
-    time, size = len(frames) // 2, frames.shape[1] // 16
-    split = frames.astype(np.float64).reshape(time, 2, size, 16, size, 16, 3).transpose(0, 2, 4, 1, 3, 5, 6)
-    tokens = split.reshape(time * size * size, 512, 3) / 255
+def _normalised(frames: NDArray[np.generic], patch_px: int) -> Floats:
+    time, places = len(frames) // 2, frames.shape[1] // patch_px
+    split = frames.astype(np.float64).reshape(time, 2, places, patch_px, places, patch_px, 3)
+    tokens = split.transpose(0, 2, 4, 1, 3, 5, 6).reshape(time * places * places, -1, 3) / 255
     return np.asarray(
         (tokens - tokens.mean(axis=1, keepdims=True)) / (tokens.std(axis=1, ddof=1, keepdims=True) + 1e-6)
     )

@@ -24,16 +24,26 @@ PUBLISHED_RATIO = 0.9
 
 @dataclass(frozen=True, slots=True)
 class TokenGrid:
-    """How many tokens a window has: ``time`` slots of ``rows`` x ``columns`` patches."""
+    """How many tokens a window has: ``time`` slots of ``rows`` x ``columns`` patches.
+
+    ``groups`` is into how many equal groups the patches of a slot are cut, each the visible set of one mask; None for
+    what :func:`partition_groups` chooses.
+    """
 
     time: int
     rows: int
     columns: int
+    groups: int | None = None
 
     @property
     def positions(self) -> int:
         """Patches of one time slot."""
         return self.rows * self.columns
+
+    @property
+    def mask_count(self) -> int:
+        """Masks whose visible sets together cover every patch once."""
+        return self.groups or partition_groups(self.positions)
 
     @property
     def tokens(self) -> int:
@@ -79,7 +89,7 @@ def tube_masks(grid: TokenGrid, count: int, identity: MaskIdentity) -> Masks:
     """Return ``count`` masks that hide the same patches at all times, shape ``(count, grid.tokens)``.
 
     Mask ``k`` depends on ``k`` alone, not on ``count``. The visible sets of the first
-    ``partition_groups(grid.positions)`` masks are disjoint and together cover every position once; masks beyond that
+    ``grid.mask_count`` masks are disjoint and together cover every position once; masks beyond that
     start a second such partition, drawn anew.
 
     Raises
@@ -87,7 +97,7 @@ def tube_masks(grid: TokenGrid, count: int, identity: MaskIdentity) -> Masks:
     UsageError : when ``count`` is below 1.
     """
     _require_count(count)
-    groups = partition_groups(grid.positions)
+    groups = grid.mask_count
     visible_per_mask = grid.positions // groups
     masks = np.ones((count, grid.time, grid.positions), dtype=np.bool_)
     for repeat in range(math.ceil(count / groups)):

@@ -76,6 +76,7 @@ def load_model(
         size_px=spec.size_px,
         patch_px=spec.patch_px,
         tubelet_frames=spec.tubelet_frames,
+        mask_groups=spec.mask_groups,
         dtype=choice.dtype,
         device=choice.device,
     )

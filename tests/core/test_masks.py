@@ -22,8 +22,9 @@ def test_grids_are_cut_into_the_documented_groups():
     assert [partition_groups(positions) for positions in (196, 49, 64, 256, 121)] == [14, 7, 8, 8, 11]
 
 
-@pytest.mark.parametrize(("grid", "groups"), [(BASE, 14), (SMALL, 7)])
+@pytest.mark.parametrize(("grid", "groups"), [(BASE, 14), (SMALL, 7), (TokenGrid(8, 14, 14, 4), 4)])
 def test_a_full_set_of_tube_masks_is_a_partition(grid, groups):
+    assert grid.mask_count == groups
     masks = tube_masks(grid, groups, IDENTITY)
     sets = [visible_positions(mask, grid) for mask in masks]
     assert sorted(position for chosen in sets for position in chosen) == list(range(grid.positions))

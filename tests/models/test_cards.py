@@ -14,6 +14,7 @@ def test_specs_agree_with_the_configurations():
     videomae, vjepa2 = small_videomae_config(), small_vjepa2_config()
     spec = model_spec("videomae", "small")
     assert (spec.frame_count, spec.size_px, spec.patch_px) == (16, videomae.image_size, videomae.patch_size)
+    assert (spec.size_px // spec.patch_px) ** 2 % spec.mask_groups == 0
     spec = model_spec("vjepa2", "small")
     assert (spec.frame_count, spec.size_px, spec.patch_px) == (64, vjepa2.crop_size, vjepa2.patch_size)
 
