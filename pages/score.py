@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from egoclean.ui import frame, guards, score_view
+from egoclean.ui import disagreement_view, frame, guards, score_view
 
 frame.title("Score", "How hard each window is for the model, where to draw the line, and what the number rests on.")
 library, windows = guards.require_windows("score")
@@ -19,3 +19,6 @@ if window is not None:
         score_view.show_window(library, window)
     st.subheader("Truth against prediction", anchor=False)
     score_view.show_panel(library, window)
+parted = disagreement_view.show(library, windows)
+if parted is not None:
+    score_view.show_window(library, parted, key="parted_player")

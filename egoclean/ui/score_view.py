@@ -107,7 +107,7 @@ def show_ranking(library: Library, windows: pd.DataFrame, signal: str) -> pd.Ser
     return selected
 
 
-def show_window(library: Library, window: pd.Series) -> None:
+def show_window(library: Library, window: pd.Series, key: str = "score_player") -> None:
     """Play a window, repeated, and show what the model made of it."""
     clip = loaders.clip_steps(library)[str(window["clip_id"])].clip
     number, span = int(window["window"]), (float(window["start_s"]), float(window["stop_s"]))
@@ -115,8 +115,8 @@ def show_window(library: Library, window: pd.Series) -> None:
         f"{loaders.names(library)[clip.clip_id]}\nwindow {number}, {clip_view.span_label(*span)}",
         help=plain(clip.clip_id),
     )
-    clip_view.show_player(library, clip, key="score_player", time_s=span[0], span=span, loop=True)
-    if st.button("Open the clip", icon=":material/movie:"):
+    clip_view.show_player(library, clip, key=key, time_s=span[0], span=span, loop=True)
+    if st.button("Open the clip", icon=":material/movie:", key=f"{key}_open"):
         clip_view.open_clip(clip.clip_id)
         st.switch_page("pages/clips.py")
 

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from egoclean.charts.disagreement_chart import rank_density
 from egoclean.charts.score_charts import score_by_group, score_histogram
 
 MOST_BYTES = 2_000_000
@@ -43,3 +44,15 @@ def test_many_groups_stay_few_boxes():
     figure = score_by_group(np.arange(5000.0), np.arange(5000.0), groups)
     assert len(figure.data[0].x) == 40
     assert json.loads(figure.to_json())
+
+
+def test_ranks_are_counted_into_cells_and_corners_are_named():
+    places = (np.arange(200) + 0.5) / 200
+    ends = {"hard and unusual": (True, True), "easy but unusual": (False, True)}
+    figure = rank_density(np.append(places, np.nan), np.append(places, 0.5), "score", "anomaly", ends, 0.2, "hard")
+    counts = np.asarray(figure.data[0].z)
+    assert counts.sum() == 200
+    assert (np.diag(counts) == 8).all()
+    first, second = figure.layout.shapes
+    assert (first.x0, first.x1, first.y0, first.y1) == (80, 100, 80, 100)
+    assert (second.x0, second.x1, second.y0, second.y1) == (0, 20, 80, 100)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from egoclean import jobs
+from egoclean.core.disagreement import corners
 from egoclean.exporters.manifest import read_manifest
 from egoclean.store.decisions import DecisionJournal, Verdict
 from egoclean.store.runs import RunRecorder, RunState
@@ -245,3 +246,12 @@ def test_names_from_outside_are_shown_letter_by_letter(project, library, open_pa
     notes = [item.value for item in app.caption if "img" in item.value or "bold" in item.value]
     assert len(notes) == 2
     assert not any(re.search(r"(?<!\\)[<>\[\]()*]", note) for note in notes)
+
+
+def test_a_corner_of_the_disagreement_lists_its_windows(library, open_page):
+    app = open_page("score")
+    windows = library.windows()
+    for name, corner in (("hard but usual", "only the first high"), ("easy but unusual", "only the second high")):
+        widget(app.get("button_group"), "Corner").set_value(name).run()
+        expected = int((corners(windows["score"], windows["anomaly"]) == corner).sum())
+        assert any(f"{expected:,} window" in item.value and name in item.value for item in app.caption)
