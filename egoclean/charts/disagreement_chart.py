@@ -42,7 +42,7 @@ def rank_density(
             y=middles,
             z=counts.T.astype(int),
             colorscale=theme.SEQUENTIAL,
-            colorbar={"title": "windows"},
+            colorbar={"title": "windows", "thickness": 12},
             hovertemplate=f"{across_name} %{{x:.0f}} %<br>{up_name} %{{y:.0f}} %<br>%{{z}} windows<extra></extra>",
         )
     )
@@ -51,7 +51,7 @@ def rank_density(
         figure.add_shape(
             type="rect", x0=x[0], x1=x[1], y0=y[0], y1=y[1],
             line={"color": theme.CHOSEN, "width": 4 if name == chosen else 1.5},
-            label={"text": name.replace(" but ", "<br>but ").replace(" and ", "<br>and "), "font": {"color": "white"}},
+            label={"text": name.replace(" but ", "<br>but ").replace(" and ", "<br>and "), "font": {"color": "white", "size": 10}},
         )  # fmt: skip
     figure.update_xaxes(range=[0, 100], ticksuffix=" %")
     figure.update_yaxes(range=[0, 100], ticksuffix=" %")

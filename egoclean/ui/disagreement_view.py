@@ -46,9 +46,8 @@ def show(library: Library, windows: pd.DataFrame) -> pd.Series | None:
     plot, list_ = st.columns(2, gap="medium")
     with list_:
         other = st.segmented_control("Score against", others, default=others[0], required=True, key="disagree_with")
-        corner = st.segmented_control(
-            "Corner", tuple(_NAMES), default="easy but unusual", required=True, key="disagree_corner"
-        )
+        names = list(_NAMES)
+        corner = st.radio("Corner", names, names.index("easy but unusual"), horizontal=True, key="disagree_corner")
         found = windows[corners(windows["score"], windows[other], _SHARE) == _NAMES[corner]]
         st.caption(f"{count(len(found), 'window')} {corner}.")
         selected = windows_table.show(

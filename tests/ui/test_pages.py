@@ -252,6 +252,6 @@ def test_a_corner_of_the_disagreement_lists_its_windows(library, open_page):
     app = open_page("score")
     windows = library.windows()
     for name, corner in (("hard but usual", "only the first high"), ("easy but unusual", "only the second high")):
-        widget(app.get("button_group"), "Corner").set_value(name).run()
+        widget(app.radio, "Corner").set_value(name).run()
         expected = int((corners(windows["score"], windows["anomaly"]) == corner).sum())
         assert any(f"{expected:,} window" in item.value and name in item.value for item in app.caption)
