@@ -51,7 +51,7 @@ def rank_density(
         figure.add_shape(
             type="rect", x0=x[0], x1=x[1], y0=y[0], y1=y[1],
             line={"color": theme.CHOSEN, "width": 4 if name == chosen else 1.5},
-            label={"text": name.replace(" but ", "<br>but ").replace(" and ", "<br>and "), "font": {"color": "white", "size": 10}},
+            label={"text": "<br>".join(name.split(" ", 1)), "font": {"color": "white", "size": 10}},
         )  # fmt: skip
     figure.update_xaxes(range=[0, 100], ticksuffix=" %")
     figure.update_yaxes(range=[0, 100], ticksuffix=" %")
