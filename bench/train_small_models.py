@@ -23,7 +23,7 @@ from training_footage import make_footage
 from egoclean.models.cards import WEIGHTS_DIR
 
 TASKS: dict[str, Any] = {"videomae": train_videomae.Task, "vjepa2": train_vjepa2.Task}
-STEPS = {"videomae": 1500, "vjepa2": 900}
+STEPS = {"videomae": 1500, "vjepa2": 1200}
 WARM_UP_STEPS = 60
 CHECKPOINT_EVERY = 25
 SEED = 7
