@@ -7,6 +7,7 @@ to none. A short look away from the work does not end it: a running median takes
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -34,13 +35,24 @@ def cycle_blocks(spans: list[tuple[int, int]], block_points: int) -> Points:
     return np.array(found, dtype=np.int64).reshape(-1, 2)
 
 
+def points_of(blocks: Points) -> Points:
+    """Return the points that the blocks hold, in the blocks' order."""
+    return np.concatenate([np.arange(first, stop) for first, stop in blocks])
+
+
+def some_blocks(blocks: Points) -> Points:
+    """Return at most 64 of the blocks, evenly spread, so that long clips stay cheap."""
+    chosen = np.linspace(0, len(blocks) - 1, min(len(blocks), _MOST_BLOCKS)).astype(np.int64)
+    return np.asarray(blocks[np.unique(chosen)], dtype=np.int64)
+
+
 def match_of_work(rows: Float32, blocks: Points) -> Float64:
     """Return in the median block how well each row is matched by the block's best row, shape ``(m,)``.
 
     A row's own block does not count. What happens once is matched in few blocks, work in most; at most 64 of the
     blocks, evenly spread, are compared. A single block cannot say what recurs: all -1.
     """
-    chosen = blocks[np.unique(np.linspace(0, len(blocks) - 1, min(len(blocks), _MOST_BLOCKS)).astype(np.int64))]
+    chosen = some_blocks(blocks)
     if len(chosen) < 2:
         return np.full(len(rows), -1.0)
     best = np.empty((len(rows), len(chosen)))
@@ -71,14 +83,27 @@ def most_likely_states(gains: Float64, switch_cost: float) -> Points:
     return path
 
 
-def join_alike(rows: Float32, works: list[Points], share: float) -> list[Points]:
-    """Return the works with those joined that match each other's moments at least ``share`` as well as their own."""
+def join_alike(
+    rows: Float32,
+    works: list[Points],
+    share: float,
+    allowed: Callable[[Points, Points], bool] = lambda left, right: True,
+) -> list[Points]:
+    """Return the works with those joined that match each other's moments at least ``share`` as well as their own.
+
+    ``allowed`` tells which two works may be joined.
+    """
     joined = list(works)
     merged = True
     while merged and len(joined) > 1:
         matches = [_relative_match(rows, blocks) for blocks in joined]
-        levels = [[float(np.median(match[_inside(blocks)])) for blocks in joined] for match in matches]
-        pairs = [(a, b) for b in range(len(joined)) for a in range(b) if min(levels[a][b], levels[b][a]) >= share]
+        levels = [[float(np.median(match[points_of(blocks)])) for blocks in joined] for match in matches]
+        pairs = [
+            (a, b)
+            for b in range(len(joined))
+            for a in range(b)
+            if min(levels[a][b], levels[b][a]) >= share and allowed(joined[a], joined[b])
+        ]
         merged = bool(pairs)
         if merged:
             keep, drop = pairs[0]
@@ -131,7 +156,7 @@ def sharpen(rows: Float32, shown: Points, works: list[Points], reach_points: int
 
 
 def _match_at(rows: Float32, blocks: Points, points: Points) -> Float64:
-    chosen = blocks[np.unique(np.linspace(0, len(blocks) - 1, min(len(blocks), _MOST_BLOCKS)).astype(np.int64))]
+    chosen = some_blocks(blocks)
     far = [(a, b) for a, b in chosen if b <= points[0] or a > points[-1]] or [(int(a), int(b)) for a, b in chosen]
     best = np.stack([(rows[points] @ rows[a:b].T).max(axis=1) for a, b in far], axis=1)
     return np.asarray(np.median(best, axis=1), dtype=np.float64)
@@ -146,7 +171,7 @@ def _odd_match(rows: Float32, odd: tuple[int, int], points: Points, apart_points
 
 def _steady_match(rows: Float32, blocks: Points, glance_points: int) -> Float64:
     steady = median_filter(_relative_match(rows, blocks), size=glance_points | 1, mode="nearest")
-    inside = steady[_inside(blocks)]
+    inside = steady[points_of(blocks)]
     usual = float(np.median(inside))
     spread = 1.4826 * float(np.median(np.abs(inside - usual)))
     accept = usual - float(np.clip(SPREADS * spread, LEAST_DROP, MOST_DROP))
@@ -155,11 +180,7 @@ def _steady_match(rows: Float32, blocks: Points, glance_points: int) -> Float64:
 
 def _relative_match(rows: Float32, blocks: Points) -> Float64:
     match = match_of_work(rows, blocks)
-    return np.minimum(match / max(float(np.median(match[_inside(blocks)])), 1e-6), 1.2)
-
-
-def _inside(blocks: Points) -> Points:
-    return np.concatenate([np.arange(first, stop) for first, stop in blocks])
+    return np.minimum(match / max(float(np.median(match[points_of(blocks)])), 1e-6), 1.2)
 
 
 def _without_short_gaps(shown: Points, steady: Float64, least_points: int) -> Points:

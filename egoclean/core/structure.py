@@ -10,6 +10,7 @@ Truong, Oudre and Vayatis (2020) for change points by ruptures.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,9 +29,13 @@ from egoclean.core.segments import (
     match_profile,
     novelty_curve,
 )
-from egoclean.core.similarity import Float64, Floats, autocorrelation, change_signal, typicality
+from egoclean.core.shifts import LEAST_SEPARATION, Shift, find_shifts, match_residuals
+from egoclean.core.similarity import Float32, Float64, Floats, autocorrelation, change_signal, typicality
 from egoclean.core.stream import Stream, make_stream, slower
-from egoclean.core.work import REPETITIVE, Segment, Work, find_segments
+from egoclean.core.work import REPETITIVE, Segment, Segmentation, Work, find_segments
+
+LEAST_SEGMENT_S = 0.6
+"""The edge of a shift this close to a boundary is that boundary."""
 
 STRUCTURE_VERSION = 1
 """Version of ``NAME_structure.json``."""
@@ -109,9 +114,13 @@ def analyse(
         minimum_s=config.minimum_anomaly_s,
     )
     stream = make_stream(richest, starts, length_s, stride_s)
-    coarse, segments, works = _segment(stream)
-    period = _main_period(works)
-    cycles = _cycles(stream, works)
+    coarse, rows, parts = _segment(stream)
+    shifts = find_shifts(match_residuals(rows, coarse.values, parts.repeating_blocks(coarse)), coarse.step_s)
+    edges = [edge for shift in shifts for edge in (shift.first, shift.stop)]
+    segments = parts.split(edges, coarse.steps(LEAST_SEGMENT_S)).segments(coarse)
+    period = _main_period(parts.works)
+    cycles = _cycles(stream, parts.works)
+    odd = [*_odd_stretches(segments, config.minimum_anomaly_s), *_shifted(shifts, coarse, config.minimum_anomaly_s)]
     spectrum = lag_spectrum(stream, max(2, int(len(stream.values) * 0.6)))
     return Structure(
         window_s=length_s,
@@ -130,7 +139,7 @@ def analyse(
         regularity=regularity(cycles),
         cycles=cycles,
         segments=segments,
-        anomalies=_odd_stretches(segments, config.minimum_anomaly_s),
+        anomalies=tuple(sorted(odd, key=lambda anomaly: anomaly.start_s)),
         published_anomalies=found_published,
     )
 
@@ -153,7 +162,7 @@ def check_inputs(embeddings: Floats, times_s: ArrayLike, tokens: Floats | None) 
     return starts
 
 
-def _segment(stream: Stream) -> tuple[Stream, tuple[Segment, ...], list[Work]]:
+def _segment(stream: Stream) -> tuple[Stream, Float32, Segmentation]:
     coarse = slower(stream, max(1, round(0.2 / stream.step_s)))
     first_guess = estimate_period([stream])
     block_s = max(4.0, 1.25 * (first_guess.period_s or 0.0))
@@ -161,19 +170,19 @@ def _segment(stream: Stream) -> tuple[Stream, tuple[Segment, ...], list[Work]]:
     profile = match_profile(rows, coarse.steps(block_s))
     least, memory, glance = max(2, coarse.steps(2.0)), 1.0 / coarse.step_s, coarse.steps(GLANCE_S)
     edges = change_points(profile, least, memory, glance)
-    segments, works = find_segments(stream, coarse, rows, edges)
-    if not any(segment.label == REPETITIVE for segment in segments):
+    parts = find_segments(stream, coarse, rows, edges)
+    if not any(work.label == REPETITIVE for work in parts.works):
         strict = change_points(profile, least, memory, glance, STRICT_PENALTY)
-        segments, works = find_segments(stream, coarse, rows, strict)
-    return coarse, segments, works
+        parts = find_segments(stream, coarse, rows, strict)
+    return coarse, rows, parts
 
 
-def _main_period(works: list[Work]) -> Period:
+def _main_period(works: Sequence[Work]) -> Period:
     repeating = [work for work in works if work.period.period_s is not None]
     return max(repeating or works, key=lambda work: sum(stop - first for first, stop in work.spans)).period
 
 
-def _cycles(stream: Stream, works: list[Work]) -> tuple[Cycle, ...]:
+def _cycles(stream: Stream, works: Sequence[Work]) -> tuple[Cycle, ...]:
     found: list[Cycle] = []
     for work in works:
         if work.period.period_s is not None:
@@ -201,6 +210,23 @@ def _odd_stretches(segments: tuple[Segment, ...], minimum_s: float) -> tuple[Ano
             peak_s = (worst.start_s + worst.stop_s) / 2
             found.append(Anomaly(start_s, stop_s, peak_s, 1.0 - worst.recurrence, 0.5, "recurrence", worst.label))
     return tuple(found)
+
+
+def _shifted(shifts: list[Shift], coarse: Stream, minimum_s: float) -> list[Anomaly]:
+    start_s, step_s = coarse.start_s - coarse.step_s / 2, coarse.step_s
+    return [
+        Anomaly(
+            start_s + shift.first * step_s,
+            start_s + shift.stop * step_s,
+            start_s + (shift.peak + 0.5) * step_s,
+            shift.separation,
+            LEAST_SEPARATION,
+            "shift",
+            "looks different while the work goes on",
+        )
+        for shift in shifts
+        if (shift.stop - shift.first) * step_s >= minimum_s
+    ]
 
 
 def structure_to_dict(structure: Structure) -> dict[str, Any]:

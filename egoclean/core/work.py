@@ -7,6 +7,7 @@ cut in pieces of two cycles still shows its period.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -14,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egoclean.core.period import Period, cut, estimate_period, pooled_lag_spectrum
-from egoclean.core.recognise import NO_WORK, cycle_blocks, join_alike, recognise, sharpen
+from egoclean.core.recognise import NO_WORK, cycle_blocks, join_alike, points_of, recognise, sharpen
 from egoclean.core.segments import delay_rows
 from egoclean.core.similarity import Float32, Float64
 from egoclean.core.stream import Stream
@@ -28,6 +29,9 @@ BLOCK_PERIODS = 1.25
 
 JOIN_SHARE = 0.75
 """Two repeating works are one when they match each other at least this well, as a share of their own match."""
+
+MOST_AT_OTHER_LEVEL_S = 14.0
+"""Longest stretch of work at another level that is still the same work, seconds."""
 
 GLANCE_S = 3.0
 """Seconds of the running median on matches: a look away of half of it does not end the work."""
@@ -156,10 +160,43 @@ def _stillness(parts: list[Stream]) -> float:
     return float(np.clip(far.mean() / near, 0.0, 1.0)) if len(far) and near > 1e-6 else 0.0
 
 
-def find_segments(
-    stream: Stream, coarse: Stream, rows: Float32, edges: Edges
-) -> tuple[tuple[Segment, ...], list[Work]]:
-    """Return the labelled segments and their works from rough boundaries on ``coarse``, a slower copy of ``stream``.
+@dataclass(frozen=True, slots=True, eq=False)
+class Segmentation:
+    """A clip cut into segments: the first coarse point of each and the number of points, and the work of each.
+
+    ``groups`` and ``recurrence`` have one value a segment; ``groups`` are indices into ``works``.
+    """
+
+    edges: Edges
+    groups: Edges
+    recurrence: Float64
+    works: tuple[Work, ...]
+
+    def segments(self, coarse: Stream) -> tuple[Segment, ...]:
+        """Return the labelled segments in seconds."""
+        bounds_s = coarse.start_s + (self.edges - 0.5) * coarse.step_s
+        return tuple(
+            _segment(start_s, stop_s, int(group), self.works[group], float(share))
+            for (start_s, stop_s), group, share in zip(pairwise(bounds_s), self.groups, self.recurrence, strict=True)
+        )
+
+    def repeating_blocks(self, coarse: Stream) -> list[Edges]:
+        """Return for each repeating work the coarse blocks, about a cycle long, that fill its segments."""
+        return _repeating_blocks(coarse, self.edges, self.groups, self.works)
+
+    def split(self, points: Sequence[int], apart_points: int) -> Segmentation:
+        """Return the segmentation with further edges, but for those closer than ``apart_points`` to an edge."""
+        edges = self.edges.tolist()
+        for point in points:
+            if min(abs(point - edge) for edge in edges) >= apart_points:
+                edges.append(point)
+        cuts = np.array(sorted(edges), dtype=np.int64)
+        parents = np.searchsorted(self.edges, cuts[:-1], side="right") - 1
+        return Segmentation(cuts, self.groups[parents], self.recurrence[parents], self.works)
+
+
+def find_segments(stream: Stream, coarse: Stream, rows: Float32, edges: Edges) -> Segmentation:
+    """Return the segments and their works from rough boundaries on ``coarse``, a slower copy of ``stream``.
 
     ``rows`` are the delay rows of ``coarse``. Stretches of the same work are joined and grouped; each work that
     repeats is then recognised moment by moment, which gives the final boundaries.
@@ -171,21 +208,39 @@ def find_segments(
     groups = group_same_work(levels, usual)
     works = _works(stream, coarse, edges, groups)
     repeating = join_alike(rows, _repeating_blocks(coarse, edges, groups, works), JOIN_SHARE)
+    repeating = join_across_levels(coarse, repeating)
     if repeating:
         shown = _shown(coarse, rows, repeating)
         edges = np.array([0, *(np.flatnonzero(np.diff(shown)) + 1), len(rows)], dtype=np.int64)
         groups = _numbered(shown[edges[:-1]], len(repeating))
         levels = match_levels(rows, edges, apart)
         works = _works(stream, coarse, edges, groups)
-    bounds_s = coarse.start_s + (edges - 0.5) * coarse.step_s
-    again = np.clip(levels.max(axis=1) / usual, 0.0, 1.0)
-    return tuple(
-        _segment(start_s, stop_s, int(group), works[group], float(share))
-        for (start_s, stop_s), group, share in zip(pairwise(bounds_s), groups, again, strict=True)
-    ), works
+    return Segmentation(edges, groups, np.clip(levels.max(axis=1) / usual, 0.0, 1.0), works)
 
 
-def _repeating_blocks(coarse: Stream, edges: Edges, groups: Edges, works: list[Work]) -> list[Edges]:
+def join_across_levels(coarse: Stream, works: list[Edges]) -> list[Edges]:
+    """Return the works with those joined that are the same cycle at another level, one of them short.
+
+    A change of light while the work goes on can look like another work with the same cycle. With the mean of each
+    work taken off, the moments of one are found again in the other.
+    """
+    if len(works) < 2:
+        return works
+    centred = coarse.values.astype(np.float64)
+    for blocks in works:
+        inside = points_of(blocks)
+        centred[inside] -= centred[inside].mean(axis=0)
+    lengths = np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-9)
+    rows = delay_rows(Stream(coarse.start_s, coarse.step_s, (centred / lengths).astype(np.float32), coarse.present))
+    most = coarse.steps(MOST_AT_OTHER_LEVEL_S)
+    return join_alike(rows, works, JOIN_SHARE, lambda left, right: min(_points(left), _points(right)) <= most)
+
+
+def _points(blocks: Edges) -> int:
+    return int((blocks[:, 1] - blocks[:, 0]).sum())
+
+
+def _repeating_blocks(coarse: Stream, edges: Edges, groups: Edges, works: Sequence[Work]) -> list[Edges]:
     spans = [(int(first), int(stop)) for first, stop in pairwise(edges)]
     return [
         cycle_blocks(
@@ -216,14 +271,14 @@ def _numbered(states: Edges, works: int) -> Edges:
     return np.asarray(np.unique(numbers, return_inverse=True)[1], dtype=np.int64)
 
 
-def _works(stream: Stream, coarse: Stream, edges: Edges, groups: Edges) -> list[Work]:
+def _works(stream: Stream, coarse: Stream, edges: Edges, groups: Edges) -> tuple[Work, ...]:
     bounds_s = coarse.start_s + (edges - 0.5) * coarse.step_s
     points = np.clip(np.rint((bounds_s - stream.start_s) / stream.step_s + 0.5), 0, len(stream.values)).astype(int)
     spans = [(int(first), int(stop)) for first, stop in pairwise(points)]
-    return [
+    return tuple(
         describe_work(stream, tuple(spans[index] for index in np.flatnonzero(groups == group)))
         for group in range(int(groups.max()) + 1)
-    ]
+    )
 
 
 def _segment(start_s: float, stop_s: float, number: int, work: Work, again: float) -> Segment:

@@ -1,0 +1,184 @@
+"""Stretches of repeating work that look different as a whole while the work goes on: other light, another camera tilt.
+
+Such a stretch matches the other cycles moment by moment, so its work is recognised in it. What differs is the same at
+every phase: the residual of each moment from the same moment of the other cycles keeps one direction for seconds,
+while glances, shadows and the head's sway turn it within two or three. Pairs of moments further apart than that tell
+the two apart without knowing the noise: their residuals are alike only where something stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from egoclean.core.recognise import Points, points_of, some_blocks
+from egoclean.core.similarity import Float32, Float64
+
+APART_S = 2.6
+"""Moments at least this far apart are compared: a glance or a passing shadow is over by then."""
+
+SHORTEST_S, LONGEST_S = 4.0, 14.0
+"""Shortest and longest stretch looked for at once; neighbours found one after the other are joined."""
+
+LEAST_SEPARATION = 3.2
+"""Least distance of the stretch's lower quartile above the work's upper quartile, in spreads of the work."""
+
+LEAST_WORK_S = 20.0
+"""Seconds of repeating work below which nothing is looked for."""
+
+_LEAST_POINTS = 24
+_MOST_SHIFTS = 64
+_REACH_S = 3.0
+_FAST_S = 2.0
+_FLOOR = 0.1
+_LARGEST = 1.5
+_ROWS_AT_ONCE = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """Points ``[first, stop)`` at another level, how clearly they stand apart, in spreads, and the clearest point."""
+
+    first: int
+    stop: int
+    separation: float
+    peak: int
+
+
+def match_residuals(rows: Float32, values: Float32, works: list[Points]) -> Float64:
+    """Return what each point differs in from the same moment of the other cycles of its work, shape of ``values``.
+
+    The moment of another cycle is the one whose row is most alike; what is taken off is the median over the blocks of
+    the work, :func:`~egoclean.core.recognise.cycle_blocks`, other than the point's own. NaN for points of no work,
+    and for works of fewer than three blocks.
+    """
+    residuals = np.full(values.shape, np.nan)
+    for blocks in works:
+        if len(blocks) < 3:
+            continue
+        inside = points_of(blocks)
+        for start in range(0, len(inside), _ROWS_AT_ONCE):
+            points = inside[start : start + _ROWS_AT_ONCE]
+            residuals[points] = values[points] - _usual_moment(rows, values, some_blocks(blocks), points)
+    return residuals
+
+
+def _usual_moment(rows: Float32, values: Float32, blocks: Points, points: Points) -> Float64:
+    moments = np.empty((len(blocks), len(points), values.shape[1]), dtype=np.float32)
+    for number, (first, stop) in enumerate(blocks):
+        moments[number] = values[first:stop][np.argmax(rows[points] @ rows[first:stop].T, axis=1)]
+        moments[number][(points >= first) & (points < stop)] = np.nan
+    return np.asarray(np.nanmedian(moments, axis=0), dtype=np.float64)
+
+
+def in_units_of_noise(residuals: Float64, lag: int) -> Float64:
+    """Return residuals of known points turned and scaled so that what changes within ``lag`` steps is even noise.
+
+    Shape ``(k, c)``, centred on the median. The noise is half the covariance of differences ``lag`` steps apart, so
+    that the directions in which the head turns count little and those which seldom change count much. Rows longer
+    than 1.5 times the median length are cut to it, so that no moment counts for many; the mean square length is 1.
+    Constant residuals give zeros.
+    """
+    lag = min(lag, len(residuals) - 1)
+    steps = residuals[lag:] - residuals[: len(residuals) - lag]
+    variances, directions = np.linalg.eigh(steps.T @ steps / (2 * len(steps)))
+    scale = np.sqrt(np.maximum(variances, 0.0) + _FLOOR * max(float(variances.mean()), 1e-18))
+    scaled = residuals @ directions / scale
+    scaled -= np.median(scaled, axis=0)
+    lengths = np.linalg.norm(scaled, axis=1)
+    longest = _LARGEST * float(np.median(lengths))
+    scaled *= np.minimum(1.0, longest / np.maximum(lengths, 1e-12))[:, None]
+    energy = float(np.mean(np.sum(scaled**2, axis=1)))
+    return np.asarray(scaled / np.sqrt(energy) if energy > 1e-12 else np.zeros_like(scaled), dtype=np.float64)
+
+
+def distant_likeness(rows: Float64, apart: int, longest: int) -> Iterator[tuple[int, Float64]]:
+    """Yield ``(length, out)``: the mean product of rows at least ``apart`` steps apart within each stretch.
+
+    ``out[i]`` is that of ``[i, i + length)``, for every length from ``apart + 1`` to ``longest``. Each length comes
+    from the two before it, so that no stretch is summed twice.
+    """
+    count = len(rows)
+    before, last = np.zeros(count + 1), np.zeros(count + 1)
+    for length in range(2, min(longest, count) + 1):
+        size = count - length + 1
+        now = last[:size] + last[1 : size + 1] - before[1 : size + 1]
+        if length > apart:
+            now = now + np.einsum("ij,ij->i", rows[:size], rows[length - 1 :])
+            pairs = (length - apart) * (length - apart + 1) / 2
+            yield length, now / pairs
+        before, last = last, now
+
+
+def find_shifts(residuals: Float64, step_s: float) -> list[Shift]:
+    """Return the stretches whose residuals stay off in one direction, in order; none where nothing stands clear.
+
+    ``residuals`` has shape ``(m, c)``, NaN where no work is known. The stretch with the greatest product of length
+    and likeness of distant moments comes first; it counts when three quarters of it lie clear of three quarters of
+    the rest along its own direction, :data:`LEAST_SEPARATION`. A clip with less than :data:`LEAST_WORK_S` of work, a
+    level that changes once and stays, and slow drift have none.
+    """
+    known = np.flatnonzero(np.isfinite(residuals).all(axis=1))
+    if len(known) < _LEAST_POINTS or len(known) * step_s < LEAST_WORK_S:
+        return []
+    rows = in_units_of_noise(residuals[known], max(1, round(_FAST_S / step_s)))
+    taken = np.zeros(len(rows), dtype=np.bool_)
+    found: list[Shift] = []
+    for _ in range(_MOST_SHIFTS):
+        shift = _clearest(rows, taken, step_s)
+        if shift is None:
+            break
+        taken[shift.first : shift.stop] = True
+        found.append(shift)
+    return [
+        Shift(int(known[item.first]), int(known[item.stop - 1]) + 1, item.separation, int(known[item.peak]))
+        for item in sorted(found, key=lambda item: item.first)
+    ]
+
+
+def _clearest(rows: Float64, taken: NDArray[np.bool_], step_s: float) -> Shift | None:
+    free = np.where(taken[:, None], 0.0, rows)
+    span = _most_alike(free, step_s)
+    if span is None:
+        return None
+    direction = free[span[0] : span[1]].mean(axis=0)
+    length = float(np.linalg.norm(direction))
+    if length < 1e-9:
+        return None
+    along = rows @ (direction / length)
+    first, stop = _fitted(along, span, max(1, round(_REACH_S / step_s)))
+    rest = np.ones(len(rows), dtype=np.bool_)
+    rest[first:stop] = False
+    rest &= ~taken
+    if stop - first < SHORTEST_S / 2 / step_s or taken[first:stop].any() or rest.sum() < stop - first:
+        return None
+    outside = along[rest]
+    spread = 1.4826 * float(np.median(np.abs(outside - np.median(outside))))
+    clear = float(np.percentile(along[first:stop], 25) - np.percentile(outside, 75)) / max(spread, 1e-9)
+    return Shift(first, stop, clear, first + int(np.argmax(along[first:stop]))) if clear >= LEAST_SEPARATION else None
+
+
+def _most_alike(rows: Float64, step_s: float) -> tuple[int, int] | None:
+    shortest, longest = max(2, round(SHORTEST_S / step_s)), min(round(LONGEST_S / step_s), len(rows) // 2)
+    best, span = 0.0, None
+    for length, likeness in distant_likeness(rows, max(1, round(APART_S / step_s)), longest):
+        first = int(np.argmax(likeness))
+        if length >= shortest and likeness[first] * length > best:
+            best, span = float(likeness[first] * length), (first, first + length)
+    return span
+
+
+def _fitted(along: Float64, span: tuple[int, int], reach: int) -> tuple[int, int]:
+    """Return the span with each end moved, by at most ``reach``, to where the two levels part best."""
+    inside = np.zeros(len(along), dtype=np.bool_)
+    inside[span[0] : span[1]] = True
+    between = (float(np.median(along[inside])) + float(np.median(along[~inside]))) / 2
+    middle = (span[0] + span[1]) // 2
+    low, high = max(0, span[0] - reach), min(middle, span[0] + reach)
+    first = low + int(np.argmin(np.concatenate([[0.0], np.cumsum(along[low:high] - between)])))
+    low, high = max(middle, span[1] - reach), min(len(along), span[1] + reach)
+    stop = low + int(np.argmax(np.concatenate([[0.0], np.cumsum(along[low:high] - between)])))
+    return first, stop
