@@ -131,12 +131,15 @@ def recognise(
     return _without_short_gaps(shown, steady, least_points)
 
 
-def sharpen(rows: Float32, shown: Points, works: list[Points], reach_points: int, apart_points: int) -> Points:
+def sharpen(
+    rows: Float32, shown: Points, works: list[Points], *, reach_points: int, apart_points: int, least_points: int
+) -> Points:
     """Return ``shown`` with each end of an interruption moved, by at most ``reach_points``, to where it fits best.
 
     A moment fits the work by its match with the work's blocks, and the interruption by its best match inside the
     interruption at least ``apart_points`` away; both without the running median. The end goes where the sum of the
-    better sides is greatest.
+    better sides is greatest. What is left of an interruption between two works when it is shorter than
+    ``least_points`` was a change from one to the other: it is halved between them.
     """
     sharp = shown.copy()
     edges = [0, *(np.flatnonzero(np.diff(shown)) + 1).tolist(), len(shown)]
@@ -152,6 +155,9 @@ def sharpen(rows: Float32, shown: Points, works: list[Points], reach_points: int
         ahead = np.concatenate([[0.0], np.cumsum(lead if right == NO_WORK else -lead)])
         cut = after[0] - reach + int(np.argmax(ahead))
         sharp[after[0] - reach : cut], sharp[cut : after[0] + reach] = left, right
+    for first, stop in _short_gaps(sharp, least_points):
+        middle = (first + stop) // 2
+        sharp[first:middle], sharp[middle:stop] = sharp[first - 1], sharp[stop]
     return sharp
 
 
@@ -185,12 +191,18 @@ def _relative_match(rows: Float32, blocks: Points) -> Float64:
 
 def _without_short_gaps(shown: Points, steady: Float64, least_points: int) -> Points:
     filled = shown.copy()
-    edges = [0, *(np.flatnonzero(np.diff(shown)) + 1).tolist(), len(shown)]
-    for first, stop in pairwise(edges):
-        if shown[first] != NO_WORK or stop - first >= least_points or first == 0 or stop == len(shown):
-            continue
+    for first, stop in _short_gaps(shown, least_points):
         before, after = shown[first - 1], shown[stop]
         lead = np.concatenate([[0.0], np.cumsum(steady[first:stop, before] - steady[first:stop, after])])
         cut = first + int(np.argmax(lead))
         filled[first:cut], filled[cut:stop] = before, after
     return filled
+
+
+def _short_gaps(shown: Points, least_points: int) -> list[tuple[int, int]]:
+    edges = [0, *(np.flatnonzero(np.diff(shown)) + 1).tolist(), len(shown)]
+    return [
+        (first, stop)
+        for first, stop in pairwise(edges)
+        if shown[first] == NO_WORK and stop - first < least_points and first > 0 and stop < len(shown)
+    ]

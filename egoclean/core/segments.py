@@ -23,7 +23,7 @@ GLANCE_S = 3.0
 PENALTY = 4.0
 """Cost of a boundary, in units of the noise: low, because stretches of the same work are joined again."""
 
-STRICT_PENALTY = 12.0
+STRICT_PENALTY = 20.0
 """Cost of a boundary where nothing repeats, so that nothing tells work from drift."""
 
 _MOST_BLOCKS = 256

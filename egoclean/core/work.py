@@ -39,7 +39,7 @@ GLANCE_S = 3.0
 LEAST_S = 3.0
 """Shortest stretch between two works that is no work, seconds."""
 
-SWITCH_S = 0.5
+SWITCH_S = 0.3
 """Cost of a change of work: that of not matching at all for this long, seconds."""
 
 REACH_S = 2.5
@@ -261,7 +261,14 @@ def _shown(coarse: Stream, rows: Float32, repeating: list[Edges]) -> Edges:
         switch_cost=SWITCH_S / coarse.step_s,
     )
     sharp = delay_rows(coarse, _SHARP_S)
-    return sharpen(sharp, shown, repeating, coarse.steps(REACH_S), coarse.steps(_SHARP_APART_S))
+    return sharpen(
+        sharp,
+        shown,
+        repeating,
+        reach_points=coarse.steps(REACH_S),
+        apart_points=coarse.steps(_SHARP_APART_S),
+        least_points=coarse.steps(LEAST_S),
+    )
 
 
 def _numbered(states: Edges, works: int) -> Edges:
