@@ -20,8 +20,8 @@ MATCH_S = 1.4
 GLANCE_S = 3.0
 """Seconds of the running median on the profile: half of it is as long as a glance away from the work may last."""
 
-PENALTY = 4.0
-"""Cost of a boundary, in units of the noise: low, because stretches of the same work are joined again."""
+PENALTIES = (4.0, 8.0, 14.0)
+"""Costs of a boundary, in units of the noise, that are tried: the segmentation in which most time repeats is kept."""
 
 STRICT_PENALTY = 20.0
 """Cost of a boundary where nothing repeats, so that nothing tells work from drift."""
@@ -76,7 +76,7 @@ def match_profile(rows: Float32, block_points: int) -> Float64:
 
 
 def change_points(
-    profile: Float64, least_points: int, correlation_points: float, glance_points: int, penalty: float = PENALTY
+    profile: Float64, least_points: int, correlation_points: float, glance_points: int, penalty: float = PENALTIES[0]
 ) -> NDArray[np.int64]:
     """Return the first point of each segment and, last, the number of points: least squares, a penalty per segment.
 

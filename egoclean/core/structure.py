@@ -23,6 +23,7 @@ from egoclean.core.period import Period, estimate_period, lag_spectrum
 from egoclean.core.repeats import Cycle, cycle_starts, describe_cycles, regularity
 from egoclean.core.segments import (
     GLANCE_S,
+    PENALTIES,
     STRICT_PENALTY,
     change_points,
     delay_rows,
@@ -169,8 +170,12 @@ def _segment(stream: Stream) -> tuple[Stream, Float32, Segmentation]:
     rows = delay_rows(coarse)
     profile = match_profile(rows, coarse.steps(block_s))
     least, memory, glance = max(2, coarse.steps(2.0)), 1.0 / coarse.step_s, coarse.steps(GLANCE_S)
-    edges = change_points(profile, least, memory, glance)
-    parts = find_segments(stream, coarse, rows, edges)
+    tried: dict[tuple[int, ...], Segmentation] = {}
+    for penalty in PENALTIES:
+        edges = change_points(profile, least, memory, glance, penalty)
+        if tuple(edges.tolist()) not in tried:
+            tried[tuple(edges.tolist())] = find_segments(stream, coarse, rows, edges)
+    parts = max(tried.values(), key=Segmentation.worked_share)
     if not any(work.label == REPETITIVE for work in parts.works):
         strict = change_points(profile, least, memory, glance, STRICT_PENALTY)
         parts = find_segments(stream, coarse, rows, strict)
@@ -179,7 +184,7 @@ def _segment(stream: Stream) -> tuple[Stream, Float32, Segmentation]:
 
 def _main_period(works: Sequence[Work]) -> Period:
     repeating = [work for work in works if work.period.period_s is not None]
-    return max(repeating or works, key=lambda work: sum(stop - first for first, stop in work.spans)).period
+    return max(repeating or works, key=Work.worked_points).period
 
 
 def _cycles(stream: Stream, works: Sequence[Work]) -> tuple[Cycle, ...]:

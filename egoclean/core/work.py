@@ -81,6 +81,10 @@ class Work:
     stillness: float
     label: str
 
+    def worked_points(self) -> int:
+        """Return the number of points in its stretches."""
+        return sum(stop - first for first, stop in self.spans)
+
 
 def match_levels(rows: Float32, edges: Edges, apart_points: int) -> Float64:
     """Return ``out[a, b]``: how well the median moment of stretch ``a`` is matched by the best moment of ``b``.
@@ -179,6 +183,11 @@ class Segmentation:
             _segment(start_s, stop_s, int(group), self.works[group], float(share))
             for (start_s, stop_s), group, share in zip(pairwise(bounds_s), self.groups, self.recurrence, strict=True)
         )
+
+    def worked_share(self) -> float:
+        """Return the share of the clip's time that belongs to repeating work, to 5 %."""
+        worked = sum(work.worked_points() for work in self.works if work.label == REPETITIVE)
+        return round(20 * worked / max(1, sum(work.worked_points() for work in self.works))) / 20
 
     def repeating_blocks(self, coarse: Stream) -> list[Edges]:
         """Return for each repeating work the coarse blocks, about a cycle long, that fill its segments."""
