@@ -8,7 +8,7 @@ the two apart without knowing the noise: their residuals are alike only where so
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,30 +48,46 @@ class Shift:
     peak: int
 
 
-def match_residuals(rows: Float32, values: Float32, works: list[Points]) -> Float64:
+def overlapping_blocks(spans: Sequence[tuple[int, int]], length: int, hop: int) -> Points:
+    """Return ``(first, stop)`` of blocks of ``length`` points every ``hop`` points of each span, shape ``(k, 2)``.
+
+    A span shorter than ``length`` is one block; the last block of a span ends with it.
+    """
+    found = [
+        (min(first + offset, max(first, stop - length)), min(first + offset + length, stop))
+        for first, stop in spans
+        for offset in range(0, max(1, stop - first - length + hop), hop)
+    ]
+    return np.array(found, dtype=np.int64).reshape(-1, 2)
+
+
+def match_residuals(rows: Float32, values: Float32, works: Sequence[Points], apart: int) -> Float64:
     """Return what each point differs in from the same moment of the other cycles of its work, shape of ``values``.
 
     The moment of another cycle is the one whose row is most alike; what is taken off is the median over the blocks of
-    the work, :func:`~egoclean.core.recognise.cycle_blocks`, other than the point's own. NaN for points of no work,
-    and for works of fewer than three blocks.
+    the work, :func:`overlapping_blocks`, that lie at least ``apart`` points away. NaN for points of no work, and
+    where fewer than two blocks are left.
     """
     residuals = np.full(values.shape, np.nan)
     for blocks in works:
         if len(blocks) < 3:
             continue
-        inside = points_of(blocks)
+        inside = np.unique(points_of(blocks))
         for start in range(0, len(inside), _ROWS_AT_ONCE):
             points = inside[start : start + _ROWS_AT_ONCE]
-            residuals[points] = values[points] - _usual_moment(rows, values, some_blocks(blocks), points)
+            residuals[points] = values[points] - _usual_moment(rows, values, some_blocks(blocks), points, apart)
     return residuals
 
 
-def _usual_moment(rows: Float32, values: Float32, blocks: Points, points: Points) -> Float64:
+def _usual_moment(rows: Float32, values: Float32, blocks: Points, points: Points, apart: int) -> Float64:
     moments = np.empty((len(blocks), len(points), values.shape[1]), dtype=np.float32)
     for number, (first, stop) in enumerate(blocks):
         moments[number] = values[first:stop][np.argmax(rows[points] @ rows[first:stop].T, axis=1)]
-        moments[number][(points >= first) & (points < stop)] = np.nan
-    return np.asarray(np.nanmedian(moments, axis=0), dtype=np.float64)
+        moments[number][(points > first - apart) & (points < stop + apart - 1)] = np.nan
+    usual = np.full((len(points), values.shape[1]), np.nan)
+    enough = np.isfinite(moments[:, :, 0]).sum(axis=0) >= 2
+    usual[enough] = np.nanmedian(moments[:, enough], axis=0)
+    return usual
 
 
 def in_units_of_noise(residuals: Float64, lag: int) -> Float64:

@@ -30,7 +30,7 @@ from egoclean.core.segments import (
     match_profile,
     novelty_curve,
 )
-from egoclean.core.shifts import LEAST_SEPARATION, Shift, find_shifts, match_residuals
+from egoclean.core.shifts import APART_S, LEAST_SEPARATION, Shift, find_shifts, match_residuals
 from egoclean.core.similarity import Float32, Float64, Floats, autocorrelation, change_signal, typicality
 from egoclean.core.stream import Stream, make_stream, slower
 from egoclean.core.work import REPETITIVE, Segment, Segmentation, Work, find_segments
@@ -116,11 +116,13 @@ def analyse(
     )
     stream = make_stream(richest, starts, length_s, stride_s)
     coarse, rows, parts = _segment(stream)
-    shifts = find_shifts(match_residuals(rows, coarse.values, parts.repeating_blocks(coarse)), coarse.step_s)
+    blocks, apart = parts.cycle_long_blocks(coarse), coarse.steps(APART_S)
+    shifts = find_shifts(match_residuals(rows, coarse.values, blocks, apart), coarse.step_s)
     edges = [edge for shift in shifts for edge in (shift.first, shift.stop)]
     segments = parts.split(edges, coarse.steps(LEAST_SEGMENT_S)).segments(coarse)
-    period = _main_period(parts.works)
-    cycles = _cycles(stream, parts.works)
+    by_work = [_cycles(stream, work) for work in parts.works]
+    period = _main_period(parts.works, by_work)
+    cycles = tuple(sorted((cycle for found in by_work for cycle in found), key=lambda cycle: cycle.start_s))
     odd = [*_odd_stretches(segments, config.minimum_anomaly_s), *_shifted(shifts, coarse, config.minimum_anomaly_s)]
     spectrum = lag_spectrum(stream, max(2, int(len(stream.values) * 0.6)))
     return Structure(
@@ -182,18 +184,20 @@ def _segment(stream: Stream) -> tuple[Stream, Float32, Segmentation]:
     return coarse, rows, parts
 
 
-def _main_period(works: Sequence[Work]) -> Period:
-    repeating = [work for work in works if work.period.period_s is not None]
-    return max(repeating or works, key=Work.worked_points).period
+def _main_period(works: Sequence[Work], cycles: Sequence[tuple[Cycle, ...]]) -> Period:
+    """Return the period of the work with the most time in cycles; of the longest work when nothing repeats."""
+    in_cycles_s = [sum(cycle.stop_s - cycle.start_s for cycle in found) for found in cycles]
+    order = [(seconds, work.worked_points()) for seconds, work in zip(in_cycles_s, works, strict=True)]
+    repeating = [index for index, work in enumerate(works) if work.period.period_s is not None]
+    return works[max(repeating or range(len(works)), key=order.__getitem__)].period
 
 
-def _cycles(stream: Stream, works: Sequence[Work]) -> tuple[Cycle, ...]:
-    found: list[Cycle] = []
-    for work in works:
-        if work.period.period_s is not None:
-            chains = [cycle_starts(stream, first, stop, work.period.period_s) for first, stop in work.spans]
-            found.extend(describe_cycles(stream, chains))
-    return tuple(sorted(found, key=lambda cycle: cycle.start_s))
+def _cycles(stream: Stream, work: Work) -> tuple[Cycle, ...]:
+    if work.period.period_s is None:
+        return ()
+    return describe_cycles(
+        stream, [cycle_starts(stream, first, stop, work.period.period_s) for first, stop in work.spans]
+    )
 
 
 def _odd_stretches(segments: tuple[Segment, ...], minimum_s: float) -> tuple[Anomaly, ...]:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from egoclean.core.period import Period, cut, estimate_period, pooled_lag_spectrum
 from egoclean.core.recognise import NO_WORK, cycle_blocks, join_alike, points_of, recognise, sharpen
 from egoclean.core.segments import delay_rows
+from egoclean.core.shifts import overlapping_blocks
 from egoclean.core.similarity import Float32, Float64
 from egoclean.core.stream import Stream
 
@@ -187,11 +188,20 @@ class Segmentation:
     def worked_share(self) -> float:
         """Return the share of the clip's time that belongs to repeating work, to 5 %."""
         worked = sum(work.worked_points() for work in self.works if work.label == REPETITIVE)
-        return round(20 * worked / max(1, sum(work.worked_points() for work in self.works))) / 20
+        return round(10 * worked / max(1, sum(work.worked_points() for work in self.works))) / 10
 
-    def repeating_blocks(self, coarse: Stream) -> list[Edges]:
-        """Return for each repeating work the coarse blocks, about a cycle long, that fill its segments."""
-        return _repeating_blocks(coarse, self.edges, self.groups, self.works)
+    def cycle_long_blocks(self, coarse: Stream) -> list[Edges]:
+        """Return for each repeating work the overlapping coarse blocks, about a cycle long, that fill its segments."""
+        spans = list(pairwise(self.edges.tolist()))
+        return [
+            overlapping_blocks(
+                [spans[index] for index in np.flatnonzero(self.groups == number)],
+                coarse.steps(BLOCK_PERIODS * work.period.period_s),
+                coarse.steps(work.period.period_s / 2),
+            )
+            for number, work in enumerate(self.works)
+            if work.period.period_s is not None
+        ]
 
     def split(self, points: Sequence[int], apart_points: int) -> Segmentation:
         """Return the segmentation with further edges, but for those closer than ``apart_points`` to an edge."""
