@@ -9,7 +9,7 @@ the two apart without knowing the noise: their residuals are alike only where so
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,14 @@ APART_S = 2.6
 SHORTEST_S, LONGEST_S = 4.0, 14.0
 """Shortest and longest stretch looked for at once; neighbours found one after the other are joined."""
 
-LEAST_SEPARATION = 3.2
-"""Least distance of the stretch's lower quartile above the work's upper quartile, in spreads of the work."""
+LEAST_SEPARATION, LEAST_SEPARATION_AT_END = 3.0, 4.0
+"""Least distance of the stretch's lower quartile above the work's upper quartile, in spreads of the work.
+
+More is asked of a stretch that starts or stops with its work, because it is not seen to come or to go.
+"""
+
+END_S = 1.0
+"""A stretch this close to where its work starts or stops starts or stops with it, seconds."""
 
 LEAST_WORK_S = 20.0
 """Seconds of repeating work below which nothing is looked for."""
@@ -40,11 +46,12 @@ _ROWS_AT_ONCE = 4096
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """Points ``[first, stop)`` at another level, how clearly they stand apart, in spreads, and the clearest point."""
+    """Points ``[first, stop)`` at another level, how clearly they stand apart and must, in spreads, and the clearest."""
 
     first: int
     stop: int
     separation: float
+    least: float
     peak: int
 
 
@@ -129,33 +136,37 @@ def distant_likeness(rows: Float64, apart: int, longest: int) -> Iterator[tuple[
         before, last = last, now
 
 
-def find_shifts(residuals: Float64, step_s: float) -> list[Shift]:
+def find_shifts(residuals: Float64, shown: Points, step_s: float) -> list[Shift]:
     """Return the stretches whose residuals stay off in one direction, in order; none where nothing stands clear.
 
-    ``residuals`` has shape ``(m, c)``, NaN where no work is known. The stretch with the greatest product of length
+    ``residuals`` has shape ``(m, c)``, NaN where nothing is known; ``shown`` is the work of each point. The stretch with the greatest product of length
     and likeness of distant moments comes first; it counts when three quarters of it lie clear of three quarters of
-    the rest along its own direction, :data:`LEAST_SEPARATION`. A clip with less than :data:`LEAST_WORK_S` of work, a
+    the rest along its own direction by :data:`LEAST_SEPARATION`. A clip with less than :data:`LEAST_WORK_S` of work, a
     level that changes once and stays, and slow drift have none.
     """
     known = np.flatnonzero(np.isfinite(residuals).all(axis=1))
     if len(known) < _LEAST_POINTS or len(known) * step_s < LEAST_WORK_S:
         return []
     rows = in_units_of_noise(residuals[known], max(1, round(_FAST_S / step_s)))
+    breaks = np.flatnonzero((np.diff(known) > 1) | (np.diff(shown[known]) != 0)) + 1
+    ends = np.concatenate([[0], breaks, [len(known)]])
     taken = np.zeros(len(rows), dtype=np.bool_)
     found: list[Shift] = []
     for _ in range(_MOST_SHIFTS):
-        shift = _clearest(rows, taken, step_s)
+        shift = _clearest(rows, taken, ends, step_s)
         if shift is None:
             break
         taken[shift.first : shift.stop] = True
         found.append(shift)
     return [
-        Shift(int(known[item.first]), int(known[item.stop - 1]) + 1, item.separation, int(known[item.peak]))
+        replace(
+            item, first=int(known[item.first]), stop=int(known[item.stop - 1]) + 1, peak=int(known[item.peak])
+        )
         for item in sorted(found, key=lambda item: item.first)
     ]
 
 
-def _clearest(rows: Float64, taken: NDArray[np.bool_], step_s: float) -> Shift | None:
+def _clearest(rows: Float64, taken: NDArray[np.bool_], ends: Points, step_s: float) -> Shift | None:
     free = np.where(taken[:, None], 0.0, rows)
     span = _most_alike(free, step_s)
     if span is None:
@@ -174,7 +185,9 @@ def _clearest(rows: Float64, taken: NDArray[np.bool_], step_s: float) -> Shift |
     outside = along[rest]
     spread = 1.4826 * float(np.median(np.abs(outside - np.median(outside))))
     clear = float(np.percentile(along[first:stop], 25) - np.percentile(outside, 75)) / max(spread, 1e-9)
-    return Shift(first, stop, clear, first + int(np.argmax(along[first:stop]))) if clear >= LEAST_SEPARATION else None
+    at_end = min(np.abs(ends - first).min(), np.abs(ends - stop).min()) * step_s < END_S
+    least = LEAST_SEPARATION_AT_END if at_end else LEAST_SEPARATION
+    return Shift(first, stop, clear, least, first + int(np.argmax(along[first:stop]))) if clear >= least else None
 
 
 def _most_alike(rows: Float64, step_s: float) -> tuple[int, int] | None:

@@ -30,7 +30,7 @@ from egoclean.core.segments import (
     match_profile,
     novelty_curve,
 )
-from egoclean.core.shifts import APART_S, LEAST_SEPARATION, Shift, find_shifts, match_residuals
+from egoclean.core.shifts import APART_S, Shift, find_shifts, match_residuals
 from egoclean.core.similarity import Float32, Float64, Floats, autocorrelation, change_signal, typicality
 from egoclean.core.stream import Stream, make_stream, slower
 from egoclean.core.work import REPETITIVE, Segment, Segmentation, Work, find_segments
@@ -117,7 +117,8 @@ def analyse(
     stream = make_stream(richest, starts, length_s, stride_s)
     coarse, rows, parts = _segment(stream)
     blocks, apart = parts.cycle_long_blocks(coarse), coarse.steps(APART_S)
-    shifts = find_shifts(match_residuals(rows, coarse.values, blocks, apart), coarse.step_s)
+    residuals = match_residuals(rows, coarse.values, blocks, apart)
+    shifts = find_shifts(residuals, np.repeat(parts.groups, np.diff(parts.edges)), coarse.step_s)
     edges = [edge for shift in shifts for edge in (shift.first, shift.stop)]
     segments = parts.split(edges, coarse.steps(LEAST_SEGMENT_S)).segments(coarse)
     by_work = [_cycles(stream, work) for work in parts.works]
@@ -229,7 +230,7 @@ def _shifted(shifts: list[Shift], coarse: Stream, minimum_s: float) -> list[Anom
             start_s + shift.stop * step_s,
             start_s + (shift.peak + 0.5) * step_s,
             shift.separation,
-            LEAST_SEPARATION,
+            shift.least,
             "shift",
             "looks different while the work goes on",
         )
