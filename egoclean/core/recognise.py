@@ -7,7 +7,7 @@ to none. A short look away from the work does not end it: a running median takes
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -22,6 +22,9 @@ NO_WORK = -1
 
 SPREADS, LEAST_DROP, MOST_DROP = 5.0, 0.2, 0.3
 """A match is below usual when it drops by this many spreads, and by at least and at most these shares."""
+
+ONE_PERIOD = 1.04
+"""Greatest ratio of two periods that are the same."""
 
 _MOST_BLOCKS = 64
 
@@ -84,32 +87,41 @@ def most_likely_states(gains: Float64, switch_cost: float) -> Points:
 
 
 def join_alike(
-    rows: Float32,
-    works: list[Points],
-    share: float,
-    allowed: Callable[[Points, Points], bool] = lambda left, right: True,
-) -> list[Points]:
-    """Return the works with those joined that match each other's moments at least ``share`` as well as their own.
+    rows: Float32, works: list[Points], periods_s: Sequence[float], share: float, share_at_one_period: float
+) -> list[list[int]]:
+    """Return which works are the same: lists of their indices, in order of the first.
 
-    ``allowed`` tells which two works may be joined.
+    Works are joined, one pair at a time, that match each other's moments at least ``share`` as well as their own, or
+    ``share_at_one_period`` where their periods agree within 4 %: two works seldom do, and a change of light does not
+    change the period.
     """
-    joined = list(works)
-    merged = True
-    while merged and len(joined) > 1:
-        matches = [_relative_match(rows, blocks) for blocks in joined]
-        levels = [[float(np.median(match[points_of(blocks)])) for blocks in joined] for match in matches]
+    groups = [[index] for index in range(len(works))]
+    while len(groups) > 1:
+        blocks = [_joined(works, group) for group in groups]
+        matches = [_relative_match(rows, found) for found in blocks]
+        levels = [[float(np.median(match[points_of(found)])) for found in blocks] for match in matches]
         pairs = [
             (a, b)
-            for b in range(len(joined))
+            for b in range(len(groups))
             for a in range(b)
-            if min(levels[a][b], levels[b][a]) >= share and allowed(joined[a], joined[b])
+            if min(levels[a][b], levels[b][a])
+            >= (share_at_one_period if _one_period(periods_s, groups[a] + groups[b]) else share)
         ]
-        merged = bool(pairs)
-        if merged:
-            keep, drop = pairs[0]
-            both = np.concatenate([joined[keep], joined.pop(drop)])
-            joined[keep] = both[np.argsort(both[:, 0])]
-    return joined
+        if not pairs:
+            break
+        keep, drop = pairs[0]
+        groups[keep] += groups.pop(drop)
+    return groups
+
+
+def _one_period(periods_s: Sequence[float], group: list[int]) -> bool:
+    found = [periods_s[index] for index in group]
+    return max(found) <= ONE_PERIOD * min(found)
+
+
+def _joined(works: list[Points], group: list[int]) -> Points:
+    blocks = np.concatenate([works[index] for index in group])
+    return np.asarray(blocks[np.argsort(blocks[:, 0])], dtype=np.int64)
 
 
 def recognise(

@@ -23,7 +23,7 @@ APART_S = 2.6
 SHORTEST_S, LONGEST_S = 4.0, 14.0
 """Shortest and longest stretch looked for at once; neighbours found one after the other are joined."""
 
-LEAST_SEPARATION, LEAST_SEPARATION_AT_END = 3.0, 4.0
+LEAST_SEPARATION, LEAST_SEPARATION_AT_END = 3.0, 4.5
 """Least distance of the stretch's lower quartile above the work's upper quartile, in spreads of the work.
 
 More is asked of a stretch that starts or stops with its work, because it is not seen to come or to go.

@@ -7,15 +7,15 @@ cut in pieces of two cycles still shows its period.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from egoclean.core.period import Period, cut, estimate_period, pooled_lag_spectrum
-from egoclean.core.recognise import NO_WORK, cycle_blocks, join_alike, points_of, recognise, sharpen
+from egoclean.core.recognise import NO_WORK, cycle_blocks, join_alike, recognise, sharpen
 from egoclean.core.segments import delay_rows
 from egoclean.core.shifts import overlapping_blocks
 from egoclean.core.similarity import Float32, Float64
@@ -31,8 +31,8 @@ BLOCK_PERIODS = 1.25
 JOIN_SHARE = 0.75
 """Two repeating works are one when they match each other at least this well, as a share of their own match."""
 
-MOST_AT_OTHER_LEVEL_S = 14.0
-"""Longest stretch of work at another level that is still the same work, seconds."""
+JOIN_SHARE_AT_ONE_PERIOD = 0.45
+"""The same where their periods agree."""
 
 GLANCE_S = 3.0
 """Seconds of the running median on matches: a look away of half of it does not end the work."""
@@ -226,48 +226,36 @@ def find_segments(stream: Stream, coarse: Stream, rows: Float32, edges: Edges) -
     usual = max(usual_level(levels, edges), 1e-6)
     groups = group_same_work(levels, usual)
     works = _works(stream, coarse, edges, groups)
-    repeating = join_alike(rows, _repeating_blocks(coarse, edges, groups, works), JOIN_SHARE)
-    repeating = join_across_levels(coarse, repeating)
+    repeating = _repeating(rows, coarse, edges, groups, works)
     if repeating:
-        shown = _shown(coarse, rows, repeating)
+        shown = _shown(coarse, rows, [blocks for blocks, _ in repeating])
         edges = np.array([0, *(np.flatnonzero(np.diff(shown)) + 1), len(rows)], dtype=np.int64)
-        groups = _numbered(shown[edges[:-1]], len(repeating))
+        states = shown[edges[:-1]]
+        groups = _numbered(states, len(repeating))
         levels = match_levels(rows, edges, apart)
-        works = _works(stream, coarse, edges, groups)
+        before = {int(group): repeating[state][1] for group, state in zip(groups, states, strict=True) if state >= 0}
+        works = _works(stream, coarse, edges, groups, before)
     return Segmentation(edges, groups, np.clip(levels.max(axis=1) / usual, 0.0, 1.0), works)
 
 
-def join_across_levels(coarse: Stream, works: list[Edges]) -> list[Edges]:
-    """Return the works with those joined that are the same cycle at another level, one of them short.
-
-    A change of light while the work goes on can look like another work with the same cycle. With the mean of each
-    work taken off, the moments of one are found again in the other.
-    """
-    if len(works) < 2:
-        return works
-    centred = coarse.values.astype(np.float64)
-    for blocks in works:
-        inside = points_of(blocks)
-        centred[inside] -= centred[inside].mean(axis=0)
-    lengths = np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-9)
-    rows = delay_rows(Stream(coarse.start_s, coarse.step_s, (centred / lengths).astype(np.float32), coarse.present))
-    most = coarse.steps(MOST_AT_OTHER_LEVEL_S)
-    return join_alike(rows, works, JOIN_SHARE, lambda left, right: min(_points(left), _points(right)) <= most)
-
-
-def _points(blocks: Edges) -> int:
-    return int((blocks[:, 1] - blocks[:, 0]).sum())
-
-
-def _repeating_blocks(coarse: Stream, edges: Edges, groups: Edges, works: Sequence[Work]) -> list[Edges]:
-    spans = [(int(first), int(stop)) for first, stop in pairwise(edges)]
+def _repeating(
+    rows: Float32, coarse: Stream, edges: Edges, groups: Edges, works: Sequence[Work]
+) -> list[tuple[Edges, Period]]:
+    """Return the blocks and the period of each repeating work, those joined that are the same."""
+    spans, blocks, periods = list(pairwise(edges.tolist())), [], []
+    for number, work in enumerate(works):
+        if work.period.period_s is not None:
+            own = [spans[index] for index in np.flatnonzero(groups == number)]
+            blocks.append(cycle_blocks(own, coarse.steps(BLOCK_PERIODS * work.period.period_s)))
+            periods.append(work.period)
+    lengths_s = [period.period_s or 0.0 for period in periods]
+    joined = join_alike(rows, blocks, lengths_s, JOIN_SHARE, JOIN_SHARE_AT_ONE_PERIOD)
     return [
-        cycle_blocks(
-            [spans[index] for index in np.flatnonzero(groups == number)],
-            coarse.steps(BLOCK_PERIODS * work.period.period_s),
+        (
+            np.asarray(np.sort(np.concatenate([blocks[index] for index in group]), axis=0), dtype=np.int64),
+            max((periods[index] for index in group), key=lambda period: period.confidence),
         )
-        for number, work in enumerate(works)
-        if work.period.period_s is not None
+        for group in joined
     ]
 
 
@@ -297,14 +285,20 @@ def _numbered(states: Edges, works: int) -> Edges:
     return np.asarray(np.unique(numbers, return_inverse=True)[1], dtype=np.int64)
 
 
-def _works(stream: Stream, coarse: Stream, edges: Edges, groups: Edges) -> tuple[Work, ...]:
+def _works(
+    stream: Stream, coarse: Stream, edges: Edges, groups: Edges, before: Mapping[int, Period] | None = None
+) -> tuple[Work, ...]:
+    """Return the works of the groups; a work known ``before`` to repeat still does when its parts show less of it."""
     bounds_s = coarse.start_s + (edges - 0.5) * coarse.step_s
     points = np.clip(np.rint((bounds_s - stream.start_s) / stream.step_s + 0.5), 0, len(stream.values)).astype(int)
     spans = [(int(first), int(stop)) for first, stop in pairwise(points)]
-    return tuple(
-        describe_work(stream, tuple(spans[index] for index in np.flatnonzero(groups == group)))
-        for group in range(int(groups.max()) + 1)
-    )
+    found = []
+    for group in range(int(groups.max()) + 1):
+        work = describe_work(stream, tuple(spans[index] for index in np.flatnonzero(groups == group)))
+        if work.period.period_s is None and before and group in before:
+            work = replace(work, period=before[group], label=REPETITIVE)
+        found.append(work)
+    return tuple(found)
 
 
 def _segment(start_s: float, stop_s: float, number: int, work: Work, again: float) -> Segment:
