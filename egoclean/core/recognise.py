@@ -87,31 +87,45 @@ def most_likely_states(gains: Float64, switch_cost: float) -> Points:
 
 
 def join_alike(
-    rows: Float32, works: list[Points], periods_s: Sequence[float], share: float, share_at_one_period: float
+    rows: Float32,
+    centred: Float32,
+    works: list[Points],
+    periods_s: Sequence[float],
+    *,
+    share: float,
+    share_at_one_period: float,
 ) -> list[list[int]]:
     """Return which works are the same: lists of their indices, in order of the first.
 
     Works are joined, one pair at a time, that match each other's moments at least ``share`` as well as their own, or
-    ``share_at_one_period`` where their periods agree within 4 %: two works seldom do, and a change of light does not
-    change the period.
+    ``share_at_one_period`` in either kind of rows where their periods agree within 4 %: two works seldom do, and a
+    change of light does not change the period. ``centred`` are the rows without the mean of each work.
     """
     groups = [[index] for index in range(len(works))]
     while len(groups) > 1:
         blocks = [_joined(works, group) for group in groups]
-        matches = [_relative_match(rows, found) for found in blocks]
-        levels = [[float(np.median(match[points_of(found)])) for found in blocks] for match in matches]
+        plain, without_level = _mutual_match(rows, blocks), _mutual_match(centred, blocks)
         pairs = [
             (a, b)
             for b in range(len(groups))
             for a in range(b)
-            if min(levels[a][b], levels[b][a])
-            >= (share_at_one_period if _one_period(periods_s, groups[a] + groups[b]) else share)
+            if plain[a, b] >= share
+            or (
+                _one_period(periods_s, groups[a] + groups[b])
+                and max(plain[a, b], without_level[a, b]) >= share_at_one_period
+            )
         ]
         if not pairs:
             break
         keep, drop = pairs[0]
         groups[keep] += groups.pop(drop)
     return groups
+
+
+def _mutual_match(rows: Float32, works: list[Points]) -> Float64:
+    matches = [_relative_match(rows, blocks) for blocks in works]
+    levels = np.array([[float(np.median(match[points_of(blocks)])) for blocks in works] for match in matches])
+    return np.minimum(levels, levels.T)
 
 
 def _one_period(periods_s: Sequence[float], group: list[int]) -> bool:

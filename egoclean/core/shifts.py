@@ -21,13 +21,17 @@ APART_S = 2.6
 """Moments at least this far apart are compared: a glance or a passing shadow is over by then."""
 
 SHORTEST_S, LONGEST_S = 4.0, 14.0
-"""Shortest and longest stretch looked for at once; neighbours found one after the other are joined."""
+"""Shortest and longest stretch looked for."""
 
-LEAST_SEPARATION, LEAST_SEPARATION_AT_END = 3.0, 4.5
-"""Least distance of the stretch's lower quartile above the work's upper quartile, in spreads of the work.
+LEAST_SEPARATION = 3.15
+"""Least distance, in spreads, of a 6 s stretch's lower quartile above the rest's upper quartile along its direction.
 
-More is asked of a stretch that starts or stops with its work, because it is not seen to come or to go.
+A shorter stretch must stand as much clearer as its mean is less certain, ``sqrt(6 s / length)``; past 7 s nothing more
+is allowed for, because neighbouring seconds share their disturbance.
 """
+
+AT_END = 1.4
+"""How much more is asked of a stretch that starts or stops with its work: it is not seen to come or to go."""
 
 END_S = 1.0
 """A stretch this close to where its work starts or stops starts or stops with it, seconds."""
@@ -36,7 +40,8 @@ LEAST_WORK_S = 20.0
 """Seconds of repeating work below which nothing is looked for."""
 
 _LEAST_POINTS = 24
-_MOST_SHIFTS = 64
+_LEAST_TRIED = 6
+_TRY_EVERY_S = 20.0
 _REACH_S = 3.0
 _FAST_S = 2.0
 _FLOOR = 0.1
@@ -150,54 +155,51 @@ def find_shifts(residuals: Float64, shown: Points, step_s: float) -> list[Shift]
     rows = in_units_of_noise(residuals[known], max(1, round(_FAST_S / step_s)))
     breaks = np.flatnonzero((np.diff(known) > 1) | (np.diff(shown[known]) != 0)) + 1
     ends = np.concatenate([[0], breaks, [len(known)]])
-    taken = np.zeros(len(rows), dtype=np.bool_)
     found: list[Shift] = []
-    for _ in range(_MOST_SHIFTS):
-        shift = _clearest(rows, taken, ends, step_s)
-        if shift is None:
-            break
-        taken[shift.first : shift.stop] = True
-        found.append(shift)
+    for span in _most_alike(rows, step_s):
+        shift = _judged(rows, span, ends, step_s)
+        if shift is not None and all(shift.stop <= item.first or shift.first >= item.stop for item in found):
+            found.append(shift)
     return [
-        replace(
-            item, first=int(known[item.first]), stop=int(known[item.stop - 1]) + 1, peak=int(known[item.peak])
-        )
+        replace(item, first=int(known[item.first]), stop=int(known[item.stop - 1]) + 1, peak=int(known[item.peak]))
         for item in sorted(found, key=lambda item: item.first)
     ]
 
 
-def _clearest(rows: Float64, taken: NDArray[np.bool_], ends: Points, step_s: float) -> Shift | None:
-    free = np.where(taken[:, None], 0.0, rows)
-    span = _most_alike(free, step_s)
-    if span is None:
-        return None
-    direction = free[span[0] : span[1]].mean(axis=0)
-    length = float(np.linalg.norm(direction))
-    if length < 1e-9:
-        return None
-    along = rows @ (direction / length)
+def _most_alike(rows: Float64, step_s: float) -> list[tuple[int, int]]:
+    """Return the stretches with the greatest product of length and likeness that do not overlap, greatest first."""
+    shortest, longest = max(2, round(SHORTEST_S / step_s)), min(round(LONGEST_S / step_s), len(rows) // 2)
+    lengths, scores = [], []
+    for length, likeness in distant_likeness(rows, max(1, round(APART_S / step_s)), longest):
+        if length >= shortest:
+            lengths.append(length)
+            scores.append(np.pad(likeness * length, (0, length - 1), constant_values=-np.inf))
+    table = np.array(scores).reshape(len(lengths), -1)
+    found: list[tuple[int, int]] = []
+    for _ in range(_LEAST_TRIED + len(rows) // round(_TRY_EVERY_S / step_s) if lengths else 0):
+        row, first = np.unravel_index(int(np.argmax(table)), table.shape)
+        if table[row, first] <= 0:
+            break
+        span = (int(first), int(first) + lengths[row])
+        found.append(span)
+        for index, length in enumerate(lengths):
+            table[index, max(0, span[0] - length + 1) : span[1]] = -np.inf
+    return found
+
+
+def _judged(rows: Float64, span: tuple[int, int], ends: Points, step_s: float) -> Shift | None:
+    direction = rows[span[0] : span[1]].mean(axis=0)
+    along = rows @ (direction / max(float(np.linalg.norm(direction)), 1e-12))
     first, stop = _fitted(along, span, max(1, round(_REACH_S / step_s)))
-    rest = np.ones(len(rows), dtype=np.bool_)
-    rest[first:stop] = False
-    rest &= ~taken
-    if stop - first < SHORTEST_S / 2 / step_s or taken[first:stop].any() or rest.sum() < stop - first:
+    if (stop - first) * step_s < SHORTEST_S / 2 or 2 * (stop - first) > len(rows):
         return None
-    outside = along[rest]
+    outside = np.concatenate([along[:first], along[stop:]])
     spread = 1.4826 * float(np.median(np.abs(outside - np.median(outside))))
     clear = float(np.percentile(along[first:stop], 25) - np.percentile(outside, 75)) / max(spread, 1e-9)
-    at_end = min(np.abs(ends - first).min(), np.abs(ends - stop).min()) * step_s < END_S
-    least = LEAST_SEPARATION_AT_END if at_end else LEAST_SEPARATION
+    least = LEAST_SEPARATION * float(np.sqrt(6.0 / min((stop - first) * step_s, 7.0)))
+    if min(np.abs(ends - first).min(), np.abs(ends - stop).min()) * step_s < END_S:
+        least *= AT_END
     return Shift(first, stop, clear, least, first + int(np.argmax(along[first:stop]))) if clear >= least else None
-
-
-def _most_alike(rows: Float64, step_s: float) -> tuple[int, int] | None:
-    shortest, longest = max(2, round(SHORTEST_S / step_s)), min(round(LONGEST_S / step_s), len(rows) // 2)
-    best, span = 0.0, None
-    for length, likeness in distant_likeness(rows, max(1, round(APART_S / step_s)), longest):
-        first = int(np.argmax(likeness))
-        if length >= shortest and likeness[first] * length > best:
-            best, span = float(likeness[first] * length), (first, first + length)
-    return span
 
 
 def _fitted(along: Float64, span: tuple[int, int], reach: int) -> tuple[int, int]:

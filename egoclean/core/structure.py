@@ -38,6 +38,9 @@ from egoclean.core.work import REPETITIVE, Segment, Segmentation, Work, find_seg
 LEAST_SEGMENT_S = 0.6
 """The edge of a shift this close to a boundary is that boundary."""
 
+CLOSE_SHARE = 0.1
+"""A lower penalty is kept when the share of repeating time it gives is at most this much below the greatest."""
+
 STRUCTURE_VERSION = 1
 """Version of ``NAME_structure.json``."""
 
@@ -178,7 +181,8 @@ def _segment(stream: Stream) -> tuple[Stream, Float32, Segmentation]:
         edges = change_points(profile, least, memory, glance, penalty)
         if tuple(edges.tolist()) not in tried:
             tried[tuple(edges.tolist())] = find_segments(stream, coarse, rows, edges)
-    parts = max(tried.values(), key=Segmentation.worked_share)
+    most = max(parts.worked_share() for parts in tried.values())
+    parts = next(parts for parts in tried.values() if parts.worked_share() >= most - CLOSE_SHARE)
     if not any(work.label == REPETITIVE for work in parts.works):
         strict = change_points(profile, least, memory, glance, STRICT_PENALTY)
         parts = find_segments(stream, coarse, rows, strict)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egoclean.core.period import Period, cut, estimate_period, pooled_lag_spectrum
-from egoclean.core.recognise import NO_WORK, cycle_blocks, join_alike, recognise, sharpen
+from egoclean.core.recognise import NO_WORK, cycle_blocks, join_alike, points_of, recognise, sharpen
 from egoclean.core.segments import delay_rows
 from egoclean.core.shifts import overlapping_blocks
 from egoclean.core.similarity import Float32, Float64
@@ -186,9 +186,9 @@ class Segmentation:
         )
 
     def worked_share(self) -> float:
-        """Return the share of the clip's time that belongs to repeating work, to 5 %."""
+        """Return the share of the clip's time that belongs to repeating work."""
         worked = sum(work.worked_points() for work in self.works if work.label == REPETITIVE)
-        return round(10 * worked / max(1, sum(work.worked_points() for work in self.works))) / 10
+        return worked / max(1, sum(work.worked_points() for work in self.works))
 
     def cycle_long_blocks(self, coarse: Stream) -> list[Edges]:
         """Return for each repeating work the overlapping coarse blocks, about a cycle long, that fill its segments."""
@@ -249,7 +249,14 @@ def _repeating(
             blocks.append(cycle_blocks(own, coarse.steps(BLOCK_PERIODS * work.period.period_s)))
             periods.append(work.period)
     lengths_s = [period.period_s or 0.0 for period in periods]
-    joined = join_alike(rows, blocks, lengths_s, JOIN_SHARE, JOIN_SHARE_AT_ONE_PERIOD)
+    joined = join_alike(
+        rows,
+        _centred_rows(coarse, blocks),
+        blocks,
+        lengths_s,
+        share=JOIN_SHARE,
+        share_at_one_period=JOIN_SHARE_AT_ONE_PERIOD,
+    )
     return [
         (
             np.asarray(np.sort(np.concatenate([blocks[index] for index in group]), axis=0), dtype=np.int64),
@@ -257,6 +264,15 @@ def _repeating(
         )
         for group in joined
     ]
+
+
+def _centred_rows(coarse: Stream, works: list[Edges]) -> Float32:
+    centred = coarse.values.astype(np.float64)
+    for blocks in works:
+        inside = points_of(blocks)
+        centred[inside] -= centred[inside].mean(axis=0)
+    centred /= np.maximum(np.linalg.norm(centred, axis=1, keepdims=True), 1e-9)
+    return delay_rows(Stream(coarse.start_s, coarse.step_s, centred.astype(np.float32), coarse.present))
 
 
 def _shown(coarse: Stream, rows: Float32, repeating: list[Edges]) -> Edges:
