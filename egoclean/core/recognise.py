@@ -26,7 +26,7 @@ SPREADS, LEAST_DROP, MOST_DROP = 5.0, 0.2, 0.3
 ONE_PERIOD = 1.04
 """Greatest ratio of two periods that are the same."""
 
-_MOST_BLOCKS = 64
+_MOST_BLOCKS = 48
 
 
 def cycle_blocks(spans: list[tuple[int, int]], block_points: int) -> Points:
@@ -43,16 +43,16 @@ def points_of(blocks: Points) -> Points:
     return np.concatenate([np.arange(first, stop) for first, stop in blocks])
 
 
-def some_blocks(blocks: Points) -> Points:
-    """Return at most 64 of the blocks, evenly spread, so that long clips stay cheap."""
-    chosen = np.linspace(0, len(blocks) - 1, min(len(blocks), _MOST_BLOCKS)).astype(np.int64)
+def some_blocks(blocks: Points, most: int = _MOST_BLOCKS) -> Points:
+    """Return at most ``most`` of the blocks, evenly spread, so that long clips stay cheap."""
+    chosen = np.linspace(0, len(blocks) - 1, min(len(blocks), most)).astype(np.int64)
     return np.asarray(blocks[np.unique(chosen)], dtype=np.int64)
 
 
 def match_of_work(rows: Float32, blocks: Points) -> Float64:
     """Return in the median block how well each row is matched by the block's best row, shape ``(m,)``.
 
-    A row's own block does not count. What happens once is matched in few blocks, work in most; at most 64 of the
+    A row's own block does not count. What happens once is matched in few blocks, work in most; at most 48 of the
     blocks, evenly spread, are compared. A single block cannot say what recurs: all -1.
     """
     chosen = some_blocks(blocks)

@@ -40,6 +40,7 @@ LEAST_WORK_S = 20.0
 """Seconds of repeating work below which nothing is looked for."""
 
 _LEAST_POINTS = 24
+_MOST_BLOCKS = 40
 _LEAST_TRIED = 6
 _TRY_EVERY_S = 20.0
 _REACH_S = 3.0
@@ -87,7 +88,7 @@ def match_residuals(rows: Float32, values: Float32, works: Sequence[Points], apa
         inside = np.unique(points_of(blocks))
         for start in range(0, len(inside), _ROWS_AT_ONCE):
             points = inside[start : start + _ROWS_AT_ONCE]
-            residuals[points] = values[points] - _usual_moment(rows, values, some_blocks(blocks), points, apart)
+            residuals[points] = values[points] - _usual_moment(rows, values, some_blocks(blocks, _MOST_BLOCKS), points, apart)
     return residuals
 
 
@@ -96,10 +97,11 @@ def _usual_moment(rows: Float32, values: Float32, blocks: Points, points: Points
     for number, (first, stop) in enumerate(blocks):
         moments[number] = values[first:stop][np.argmax(rows[points] @ rows[first:stop].T, axis=1)]
         moments[number][(points > first - apart) & (points < stop + apart - 1)] = np.nan
-    usual = np.full((len(points), values.shape[1]), np.nan)
-    enough = np.isfinite(moments[:, :, 0]).sum(axis=0) >= 2
-    usual[enough] = np.nanmedian(moments[:, enough], axis=0)
-    return usual
+    counts = np.isfinite(moments[:, :, 0]).sum(axis=0)
+    moments.sort(axis=0)  # NaN goes last, so the known ones come first
+    places = np.arange(len(points))
+    lower, upper = moments[(counts - 1) // 2, places], moments[np.minimum(counts // 2, len(moments) - 1), places]
+    return np.where(counts[:, None] >= 2, (lower.astype(np.float64) + upper) / 2, np.nan)
 
 
 def in_units_of_noise(residuals: Float64, lag: int) -> Float64:

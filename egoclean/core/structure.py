@@ -176,16 +176,13 @@ def _segment(stream: Stream) -> tuple[Stream, Float32, Segmentation]:
     rows = delay_rows(coarse)
     profile = match_profile(rows, coarse.steps(block_s))
     least, memory, glance = max(2, coarse.steps(2.0)), 1.0 / coarse.step_s, coarse.steps(GLANCE_S)
-    tried: dict[tuple[int, ...], Segmentation] = {}
-    for penalty in PENALTIES:
-        edges = change_points(profile, least, memory, glance, penalty)
-        if tuple(edges.tolist()) not in tried:
-            tried[tuple(edges.tolist())] = find_segments(stream, coarse, rows, edges)
-    most = max(parts.worked_share() for parts in tried.values())
-    parts = next(parts for parts in tried.values() if parts.worked_share() >= most - CLOSE_SHARE)
-    if not any(work.label == REPETITIVE for work in parts.works):
-        strict = change_points(profile, least, memory, glance, STRICT_PENALTY)
-        parts = find_segments(stream, coarse, rows, strict)
+    *usual, strict = change_points(profile, least, memory, glance, (*PENALTIES, STRICT_PENALTY))
+    different = {tuple(edges.tolist()): edges for edges in usual}
+    tried = [find_segments(stream, coarse, rows, edges) for edges in different.values()]
+    most = max(parts.worked_share() for parts in tried)
+    if most == 0:
+        return coarse, rows, find_segments(stream, coarse, rows, strict)
+    parts = next(parts for parts in tried if parts.worked_share() >= most - CLOSE_SHARE)
     return coarse, rows, parts
 
 

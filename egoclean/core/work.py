@@ -49,7 +49,7 @@ REACH_S = 2.5
 _SHARP_S, _SHARP_APART_S = 0.8, 1.6
 _SAME_WORK = 0.8
 _STILL = 0.6
-_MOST_REFERENCES = 20_000
+_MOST_REFERENCES, _MOST_ASKED = 20_000, 1500
 _APART_S = 2.0
 
 
@@ -90,27 +90,31 @@ class Work:
 def match_levels(rows: Float32, edges: Edges, apart_points: int) -> Float64:
     """Return ``out[a, b]``: how well the median moment of stretch ``a`` is matched by the best moment of ``b``.
 
-    On the diagonal, moments less than ``apart_points`` apart do not count; a stretch too short for that has -1.
+    The median is over at most some 1500 moments of the clip, evenly spread. On the diagonal, moments less than ``apart_points`` apart do not count; a stretch too short for that has -1.
     """
-    spans = list(pairwise(edges))
-    share = min(1.0, _MOST_REFERENCES / max(1, len(rows)))
+    spans = [(int(first), int(stop)) for first, stop in pairwise(edges)]
+    asked = [_some(first, stop, _MOST_ASKED, len(rows)) for first, stop in spans]
+    starts = np.cumsum([0, *map(len, asked)])
+    queries = rows[np.concatenate(asked)]
     levels = np.full((len(spans), len(spans)), -1.0)
     for column, (first, stop) in enumerate(spans):
-        wanted = max(1, round((stop - first) * share))
-        chosen = np.unique(np.linspace(first, stop - 1, wanted).astype(np.int64))
-        best = (rows @ rows[chosen].T).max(axis=1)
-        for row, (start, end) in enumerate(spans):
+        chosen = _some(first, stop, _MOST_REFERENCES, len(rows))
+        alike = queries @ rows[chosen].T
+        best = alike.max(axis=1)
+        for row, (start, end) in enumerate(pairwise(starts)):
             levels[row, column] = float(np.median(best[start:end]))
-        levels[column, column] = _own_level(rows[first:stop], rows[chosen], chosen - first, apart_points)
+        levels[column, column] = -1.0
+        if stop - first > 2 * apart_points:
+            own = alike[starts[column] : starts[column + 1]]
+            own[np.abs(asked[column][:, None] - chosen[None, :]) < apart_points] = -1.0
+            levels[column, column] = float(np.median(own.max(axis=1)))
     return levels
 
 
-def _own_level(rows: Float32, references: Float32, places: NDArray[np.int64], apart_points: int) -> float:
-    if len(rows) <= 2 * apart_points:
-        return -1.0
-    alike = rows @ references.T
-    alike[np.abs(np.arange(len(rows))[:, None] - places[None, :]) < apart_points] = -1.0
-    return float(np.median(alike.max(axis=1)))
+def _some(first: int, stop: int, most: int, count: int) -> Edges:
+    """Return points of a stretch, evenly spread, its share of ``most`` in a clip of ``count``, but at least 32."""
+    wanted = min(stop - first, max(32, round((stop - first) * most / max(most, count))))
+    return np.unique(np.linspace(first, stop - 1, wanted).astype(np.int64))
 
 
 def usual_level(levels: Float64, edges: Edges) -> float:
