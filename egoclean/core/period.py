@@ -151,7 +151,9 @@ def _consistency(parts: Sequence[Stream], lag: int) -> float:
     wanted = [max(1, round(len(found) / max(1, lag // 2))) for found in gains]
     if sum(wanted) == 2:  # a quarter of a period is still longer than what neighbouring moments share
         wanted = [2 * number for number in wanted]
-    blocks = np.array([b.mean() for found, number in zip(gains, wanted, strict=True) for b in np.array_split(found, number)])
+    blocks = np.array(
+        [b.mean() for found, number in zip(gains, wanted, strict=True) for b in np.array_split(found, number)]
+    )
     if len(blocks) < 3:
         return 0.0
     error = float(np.std(blocks, ddof=1)) / np.sqrt(len(blocks))
@@ -166,7 +168,7 @@ def _gains(part: Stream, lag: int) -> Float64:
     values = part.values.astype(np.float64)
     sums = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
     near = (sums[lag + half : lag + half + anchors] - sums[lag - half : lag - half + anchors]) / (2 * half)
-    return np.einsum("ij,ij->i", values[:anchors], values[lag : lag + anchors] - near)
+    return np.asarray(np.einsum("ij,ij->i", values[:anchors], values[lag : lag + anchors] - near), dtype=np.float64)
 
 
 def _refined_lag(spectrum: Float64, lag: int) -> float:

@@ -102,9 +102,9 @@ def join_alike(
     change of light does not change the period. ``centred`` are the rows without the mean of each work.
     """
     groups = [[index] for index in range(len(works))]
+    plain_of, centred_of = _Matches(rows, works), _Matches(centred, works)
     while len(groups) > 1:
-        blocks = [_joined(works, group) for group in groups]
-        plain, without_level = _mutual_match(rows, blocks), _mutual_match(centred, blocks)
+        plain, without_level = plain_of.mutual(groups), centred_of.mutual(groups)
         pairs = [
             (a, b)
             for b in range(len(groups))
@@ -122,10 +122,24 @@ def join_alike(
     return groups
 
 
-def _mutual_match(rows: Float32, works: list[Points]) -> Float64:
-    matches = [_relative_match(rows, blocks) for blocks in works]
-    levels = np.array([[float(np.median(match[points_of(blocks)])) for blocks in works] for match in matches])
-    return np.minimum(levels, levels.T)
+class _Matches:
+    """How well groups of works match each other's moments; each group is compared with the clip once."""
+
+    def __init__(self, rows: Float32, works: list[Points]) -> None:
+        self._rows, self._works = rows, works
+        self._known: dict[tuple[int, ...], Float64] = {}
+
+    def mutual(self, groups: list[list[int]]) -> Float64:
+        """Return the lesser of the median match of group ``a`` in ``b`` and of ``b`` in ``a``, as shares of usual."""
+        points = [points_of(_joined(self._works, group)) for group in groups]
+        levels = np.array([[float(np.median(self._match(group)[found])) for found in points] for group in groups])
+        return np.asarray(np.minimum(levels, levels.T), dtype=np.float64)
+
+    def _match(self, group: list[int]) -> Float64:
+        key = tuple(group)
+        if key not in self._known:
+            self._known[key] = _relative_match(self._rows, _joined(self._works, group))
+        return self._known[key]
 
 
 def _one_period(periods_s: Sequence[float], group: list[int]) -> bool:

@@ -82,7 +82,18 @@ def change_points(
     least_points: int,
     correlation_points: float,
     glance_points: int,
-    penalties: Sequence[float] = PENALTIES[:1],
+    penalty: float = PENALTIES[0],
+) -> NDArray[np.int64]:
+    """Return the first point of each segment and, last, the number of points; see :func:`change_points_of_each`."""
+    return change_points_of_each(profile, least_points, correlation_points, glance_points, (penalty,))[0]
+
+
+def change_points_of_each(
+    profile: Float64,
+    least_points: int,
+    correlation_points: float,
+    glance_points: int,
+    penalties: Sequence[float],
 ) -> list[NDArray[np.int64]]:
     """Return for each penalty the first point of each segment and, last, the number of points: least squares.
 
@@ -103,6 +114,4 @@ def change_points(
     noise = np.median(np.abs(raw[step:] - raw[:-step]), axis=0) / 0.954
     cost = float((noise**2).sum()) * np.log(count) * max(1.0, correlation_points)
     detector = ruptures.KernelCPD(kernel="linear", min_size=least_points).fit(reduced)
-    return [
-        np.array([0, *detector.predict(pen=max(penalty * cost, 1e-9))], dtype=np.int64) for penalty in penalties
-    ]
+    return [np.array([0, *detector.predict(pen=max(penalty * cost, 1e-9))], dtype=np.int64) for penalty in penalties]

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from egoclean.core.recognise import Points, points_of, some_blocks
 from egoclean.core.similarity import Float32, Float64
@@ -43,6 +42,7 @@ _LEAST_POINTS = 24
 _MOST_BLOCKS = 40
 _LEAST_TRIED = 6
 _TRY_EVERY_S = 20.0
+_AROUND_S = 600.0
 _REACH_S = 3.0
 _FAST_S = 2.0
 _FLOOR = 0.1
@@ -52,7 +52,10 @@ _ROWS_AT_ONCE = 4096
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """Points ``[first, stop)`` at another level, how clearly they stand apart and must, in spreads, and the clearest."""
+    """Points ``[first, stop)`` at another level; ``peak`` is the one furthest off.
+
+    ``separation`` is how clearly they stand apart from the rest, in spreads, and ``least`` how clearly they had to.
+    """
 
     first: int
     stop: int
@@ -88,7 +91,9 @@ def match_residuals(rows: Float32, values: Float32, works: Sequence[Points], apa
         inside = np.unique(points_of(blocks))
         for start in range(0, len(inside), _ROWS_AT_ONCE):
             points = inside[start : start + _ROWS_AT_ONCE]
-            residuals[points] = values[points] - _usual_moment(rows, values, some_blocks(blocks, _MOST_BLOCKS), points, apart)
+            residuals[points] = values[points] - _usual_moment(
+                rows, values, some_blocks(blocks, _MOST_BLOCKS), points, apart
+            )
     return residuals
 
 
@@ -146,10 +151,10 @@ def distant_likeness(rows: Float64, apart: int, longest: int) -> Iterator[tuple[
 def find_shifts(residuals: Float64, shown: Points, step_s: float) -> list[Shift]:
     """Return the stretches whose residuals stay off in one direction, in order; none where nothing stands clear.
 
-    ``residuals`` has shape ``(m, c)``, NaN where nothing is known; ``shown`` is the work of each point. The stretch with the greatest product of length
-    and likeness of distant moments comes first; it counts when three quarters of it lie clear of three quarters of
-    the rest along its own direction by :data:`LEAST_SEPARATION`. A clip with less than :data:`LEAST_WORK_S` of work, a
-    level that changes once and stays, and slow drift have none.
+    ``residuals`` has shape ``(m, c)``, NaN where nothing is known; ``shown`` is the work of each point. Stretches with
+    a great product of length and likeness of distant moments are tried; one counts when three quarters of it lie clear
+    of three quarters of what is within ten minutes of it, along its own direction, by :data:`LEAST_SEPARATION`. A clip
+    with less than :data:`LEAST_WORK_S` of work, a level that changes once and stays, and slow drift have none.
     """
     known = np.flatnonzero(np.isfinite(residuals).all(axis=1))
     if len(known) < _LEAST_POINTS or len(known) * step_s < LEAST_WORK_S:
@@ -189,7 +194,10 @@ def _most_alike(rows: Float64, step_s: float) -> list[tuple[int, int]]:
     return found
 
 
-def _judged(rows: Float64, span: tuple[int, int], ends: Points, step_s: float) -> Shift | None:
+def _judged(clip: Float64, found: tuple[int, int], clip_ends: Points, step_s: float) -> Shift | None:
+    origin = max(0, found[0] - round(_AROUND_S / step_s))
+    rows, ends = clip[origin : found[1] + round(_AROUND_S / step_s)], clip_ends - origin
+    span = found[0] - origin, found[1] - origin
     direction = rows[span[0] : span[1]].mean(axis=0)
     along = rows @ (direction / max(float(np.linalg.norm(direction)), 1e-12))
     first, stop = _fitted(along, span, max(1, round(_REACH_S / step_s)))
@@ -201,7 +209,9 @@ def _judged(rows: Float64, span: tuple[int, int], ends: Points, step_s: float) -
     least = LEAST_SEPARATION * float(np.sqrt(6.0 / min((stop - first) * step_s, 7.0)))
     if min(np.abs(ends - first).min(), np.abs(ends - stop).min()) * step_s < END_S:
         least *= AT_END
-    return Shift(first, stop, clear, least, first + int(np.argmax(along[first:stop]))) if clear >= least else None
+    if clear < least:
+        return None
+    return Shift(origin + first, origin + stop, clear, least, origin + first + int(np.argmax(along[first:stop])))
 
 
 def _fitted(along: Float64, span: tuple[int, int], reach: int) -> tuple[int, int]:

@@ -25,7 +25,7 @@ from egoclean.core.segments import (
     GLANCE_S,
     PENALTIES,
     STRICT_PENALTY,
-    change_points,
+    change_points_of_each,
     delay_rows,
     match_profile,
     novelty_curve,
@@ -176,7 +176,7 @@ def _segment(stream: Stream) -> tuple[Stream, Float32, Segmentation]:
     rows = delay_rows(coarse)
     profile = match_profile(rows, coarse.steps(block_s))
     least, memory, glance = max(2, coarse.steps(2.0)), 1.0 / coarse.step_s, coarse.steps(GLANCE_S)
-    *usual, strict = change_points(profile, least, memory, glance, (*PENALTIES, STRICT_PENALTY))
+    *usual, strict = change_points_of_each(profile, least, memory, glance, (*PENALTIES, STRICT_PENALTY))
     different = {tuple(edges.tolist()): edges for edges in usual}
     tried = [find_segments(stream, coarse, rows, edges) for edges in different.values()]
     most = max(parts.worked_share() for parts in tried)

@@ -90,7 +90,8 @@ class Work:
 def match_levels(rows: Float32, edges: Edges, apart_points: int) -> Float64:
     """Return ``out[a, b]``: how well the median moment of stretch ``a`` is matched by the best moment of ``b``.
 
-    The median is over at most some 1500 moments of the clip, evenly spread. On the diagonal, moments less than ``apart_points`` apart do not count; a stretch too short for that has -1.
+    The median is over at most some 1500 moments of the clip, evenly spread. On the diagonal, moments less than
+    ``apart_points`` apart do not count; a stretch too short for that has -1. ``edges`` may leave out parts of the clip.
     """
     spans = [(int(first), int(stop)) for first, stop in pairwise(edges)]
     asked = [_some(first, stop, _MOST_ASKED, len(rows)) for first, stop in spans]
@@ -129,13 +130,19 @@ def usual_level(levels: Float64, edges: Edges) -> float:
 
 
 def merge_same_work(rows: Float32, edges: Edges, apart_points: int) -> Edges:
-    """Return ``edges`` without those between two neighbours that are the same work."""
+    """Return ``edges`` without those between two neighbours that are the same work, the most alike joined first."""
+    known: dict[tuple[int, int, int], Float64] = {}
+
+    def levels_of(first: int, middle: int, stop: int) -> Float64:
+        if (first, middle, stop) not in known:
+            known[first, middle, stop] = match_levels(rows, np.array([first, middle, stop]), apart_points)
+        return known[first, middle, stop]
+
     while len(edges) > 2:
-        levels = match_levels(rows, edges, apart_points)
-        mutual = np.minimum(levels, levels.T)
-        neighbours = np.array([mutual[index, index + 1] for index in range(len(edges) - 2)])
-        alike = neighbours >= _SAME_WORK * max(usual_level(levels, edges), 1e-6)
-        if not alike.any():
+        pairs = [levels_of(*map(int, edges[index : index + 3])) for index in range(len(edges) - 2)]
+        own = np.array([pairs[0][0, 0], *(levels[1, 1] for levels in pairs)])
+        neighbours = np.array([min(levels[0, 1], levels[1, 0]) for levels in pairs])
+        if not (neighbours >= _SAME_WORK * max(usual_level(np.diag(own), edges), 1e-6)).any():
             break
         edges = np.delete(edges, 1 + int(np.argmax(neighbours)))
     return edges
