@@ -147,28 +147,23 @@ def _judge(parts: Sequence[Stream], spectrum: Float64, lag: int) -> Period:
 
 
 def _consistency(parts: Sequence[Stream], lag: int) -> float:
-    gains = [found for found in (_gains(part, lag) for part in parts) if len(found)]
-    wanted = [max(1, round(len(found) / max(1, lag // 2))) for found in gains]
-    if sum(wanted) == 2:  # a quarter of a period is still longer than what neighbouring moments share
-        wanted = [2 * number for number in wanted]
-    blocks = np.array(
-        [b.mean() for found, number in zip(gains, wanted, strict=True) for b in np.array_split(found, number)]
-    )
+    blocks = np.array([gain for part in parts for gain in _block_gains(part, lag)])
     if len(blocks) < 3:
         return 0.0
     error = float(np.std(blocks, ddof=1)) / np.sqrt(len(blocks))
     return float(min(blocks.mean() / max(error, 1e-6), 99.0))
 
 
-def _gains(part: Stream, lag: int) -> Float64:
+def _block_gains(part: Stream, lag: int) -> list[float]:
     half = lag // 2
     anchors = len(part.values) - lag - half
     if anchors < max(2, half):
-        return np.empty(0)
+        return []
     values = part.values.astype(np.float64)
     sums = np.concatenate([np.zeros((1, values.shape[1])), np.cumsum(values, axis=0)])
     near = (sums[lag + half : lag + half + anchors] - sums[lag - half : lag - half + anchors]) / (2 * half)
-    return np.asarray(np.einsum("ij,ij->i", values[:anchors], values[lag : lag + anchors] - near), dtype=np.float64)
+    gain = np.einsum("ij,ij->i", values[:anchors], values[lag : lag + anchors] - near)
+    return [float(block.mean()) for block in np.array_split(gain, max(1, round(anchors / max(1, half))))]
 
 
 def _refined_lag(spectrum: Float64, lag: int) -> float:
