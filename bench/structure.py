@@ -202,7 +202,11 @@ def main() -> None:
     for speed in speeds:
         print(f"{speed.name}: {speed.cpu_s:.1f} CPU-s, {speed.clock_s:.1f} s, {speed.peak_bytes / 1e9:.2f} GB")
     if options.out:
-        result = {"speed": [asdict(speed) for speed in speeds], "summary": summary, "clips": {name: [asdict(v) for v in found] for name, found in verdicts.items()}}
+        result = {
+            "speed": [asdict(speed) for speed in speeds],
+            "summary": summary,
+            "clips": {name: [asdict(v) for v in found] for name, found in verdicts.items()},
+        }
         options.out.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
 
 

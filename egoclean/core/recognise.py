@@ -26,7 +26,8 @@ SPREADS, LEAST_DROP, MOST_DROP = 5.0, 0.2, 0.3
 ONE_PERIOD = 1.04
 """Greatest ratio of two periods that are the same."""
 
-_MOST_BLOCKS = 48
+_MOST_BLOCKS, _MOST_ASKED = 32, 400
+_ROWS_AT_ONCE = 2048
 
 
 def cycle_blocks(spans: list[tuple[int, int]], block_points: int) -> Points:
@@ -49,20 +50,37 @@ def some_blocks(blocks: Points, most: int = _MOST_BLOCKS) -> Points:
     return np.asarray(blocks[np.unique(chosen)], dtype=np.int64)
 
 
-def match_of_work(rows: Float32, blocks: Points) -> Float64:
+def match_of_work(rows: Float32, blocks: Points, points: Points | None = None) -> Float64:
     """Return in the median block how well each row is matched by the block's best row, shape ``(m,)``.
 
-    A row's own block does not count. What happens once is matched in few blocks, work in most; at most 48 of the
-    blocks, evenly spread, are compared. A single block cannot say what recurs: all -1.
+    A row's own block does not count. What happens once is matched in few blocks, work in most; at most 32 of the
+    blocks, evenly spread, are compared. A single block cannot say what recurs: all -1. ``points`` asks for some rows
+    only, shape ``(len(points),)``.
     """
+    asked = np.arange(len(rows)) if points is None else points
     chosen = some_blocks(blocks)
     if len(chosen) < 2:
-        return np.full(len(rows), -1.0)
-    best = np.empty((len(rows), len(chosen)))
-    for column, (first, stop) in enumerate(chosen):
-        best[:, column] = (rows @ rows[first:stop].T).max(axis=1)
-        best[first:stop, column] = np.nan
-    return np.asarray(np.nanmedian(best, axis=1), dtype=np.float64)
+        return np.full(len(asked), -1.0)
+    references, starts = rows[points_of(chosen)], np.cumsum([0, *(chosen[:-1, 1] - chosen[:-1, 0])])
+    match = np.empty(len(asked))
+    for first in range(0, len(asked), _ROWS_AT_ONCE):
+        part = asked[first : first + _ROWS_AT_ONCE]
+        best = np.maximum.reduceat(rows[part] @ references.T, starts, axis=1)
+        best[(part[:, None] >= chosen[:, 0]) & (part[:, None] < chosen[:, 1])] = np.nan
+        match[first : first + len(part)] = median_of_known(best.T)
+    return match
+
+
+def median_of_known(values: Float32) -> Float64:
+    """Return the median over the first axis of the values that are not NaN; NaN where none is.
+
+    Sorting puts NaN last, which is several times as fast as :func:`numpy.nanmedian`.
+    """
+    ordered = np.sort(values, axis=0)
+    counts = np.isfinite(ordered).sum(axis=0)[None]
+    lower = np.take_along_axis(ordered, np.maximum(counts - 1, 0) // 2, axis=0)[0]
+    upper = np.take_along_axis(ordered, np.minimum(counts // 2, len(ordered) - 1), axis=0)[0]
+    return np.asarray((lower.astype(np.float64) + upper) / 2, dtype=np.float64)
 
 
 def most_likely_states(gains: Float64, switch_cost: float) -> Points:
@@ -127,19 +145,26 @@ class _Matches:
 
     def __init__(self, rows: Float32, works: list[Points]) -> None:
         self._rows, self._works = rows, works
-        self._known: dict[tuple[int, ...], Float64] = {}
+        self._asked = [_spread(points_of(blocks)) for blocks in works]
+        self._known: dict[tuple[int, ...], list[Float64]] = {}
 
     def mutual(self, groups: list[list[int]]) -> Float64:
         """Return the lesser of the median match of group ``a`` in ``b`` and of ``b`` in ``a``, as shares of usual."""
-        points = [points_of(_joined(self._works, group)) for group in groups]
-        levels = np.array([[float(np.median(self._match(group)[found])) for found in points] for group in groups])
+        levels = np.array([[self._level(group, other) for other in groups] for group in groups])
+        levels /= np.maximum(np.diag(levels), 1e-6)[:, None]
         return np.asarray(np.minimum(levels, levels.T), dtype=np.float64)
 
-    def _match(self, group: list[int]) -> Float64:
+    def _level(self, group: list[int], other: list[int]) -> float:
         key = tuple(group)
         if key not in self._known:
-            self._known[key] = _relative_match(self._rows, _joined(self._works, group))
-        return self._known[key]
+            match = match_of_work(self._rows, _joined(self._works, group), np.concatenate(self._asked))
+            self._known[key] = np.split(match, np.cumsum([len(asked) for asked in self._asked])[:-1])
+        return float(np.median(np.concatenate([self._known[key][index] for index in other])))
+
+
+def _spread(points: Points) -> Points:
+    chosen = np.linspace(0, len(points) - 1, min(len(points), _MOST_ASKED)).astype(np.int64)
+    return np.asarray(points[chosen], dtype=np.int64)
 
 
 def _one_period(periods_s: Sequence[float], group: list[int]) -> bool:

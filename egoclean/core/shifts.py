@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from egoclean.core.recognise import Points, points_of, some_blocks
+from egoclean.core.recognise import Points, median_of_known, points_of, some_blocks
 from egoclean.core.similarity import Float32, Float64
 
 APART_S = 2.6
@@ -47,7 +47,7 @@ _REACH_S = 3.0
 _FAST_S = 2.0
 _FLOOR = 0.1
 _LARGEST = 1.5
-_ROWS_AT_ONCE = 4096
+_ROWS_AT_ONCE = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +99,14 @@ def match_residuals(rows: Float32, values: Float32, works: Sequence[Points], apa
 
 def _usual_moment(rows: Float32, values: Float32, blocks: Points, points: Points, apart: int) -> Float64:
     moments = np.empty((len(blocks), len(points), values.shape[1]), dtype=np.float32)
+    references, starts = rows[points_of(blocks)], np.cumsum([0, *(blocks[:, 1] - blocks[:, 0])])
+    alike = rows[points] @ references.T
     for number, (first, stop) in enumerate(blocks):
-        moments[number] = values[first:stop][np.argmax(rows[points] @ rows[first:stop].T, axis=1)]
+        own = alike[:, starts[number] : starts[number + 1]]
+        moments[number] = values[first:stop][np.argmax(own, axis=1)]
         moments[number][(points > first - apart) & (points < stop + apart - 1)] = np.nan
-    counts = np.isfinite(moments[:, :, 0]).sum(axis=0)
-    moments.sort(axis=0)  # NaN goes last, so the known ones come first
-    places = np.arange(len(points))
-    lower, upper = moments[(counts - 1) // 2, places], moments[np.minimum(counts // 2, len(moments) - 1), places]
-    return np.where(counts[:, None] >= 2, (lower.astype(np.float64) + upper) / 2, np.nan)
+    enough = np.isfinite(moments[:, :, 0]).sum(axis=0) >= 2
+    return np.where(enough[:, None], median_of_known(moments), np.nan)
 
 
 def in_units_of_noise(residuals: Float64, lag: int) -> Float64:

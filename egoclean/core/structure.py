@@ -177,13 +177,15 @@ def _segment(stream: Stream) -> tuple[Stream, Float32, Segmentation]:
     profile = match_profile(rows, coarse.steps(block_s))
     least, memory, glance = max(2, coarse.steps(2.0)), 1.0 / coarse.step_s, coarse.steps(GLANCE_S)
     *usual, strict = change_points_of_each(profile, least, memory, glance, (*PENALTIES, STRICT_PENALTY))
-    different = {tuple(edges.tolist()): edges for edges in usual}
-    tried = [find_segments(stream, coarse, rows, edges) for edges in different.values()]
+    tried: list[Segmentation] = []
+    for edges in {tuple(edges.tolist()): edges for edges in usual}.values():
+        tried.append(find_segments(stream, coarse, rows, edges))
+        if tried[0].worked_share() >= 1.0 - CLOSE_SHARE:
+            break  # no other can give much more
     most = max(parts.worked_share() for parts in tried)
     if most == 0:
         return coarse, rows, find_segments(stream, coarse, rows, strict)
-    parts = next(parts for parts in tried if parts.worked_share() >= most - CLOSE_SHARE)
-    return coarse, rows, parts
+    return coarse, rows, next(parts for parts in tried if parts.worked_share() >= most - CLOSE_SHARE)
 
 
 def _main_period(works: Sequence[Work], cycles: Sequence[tuple[Cycle, ...]]) -> Period:
