@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 
 from egoclean.config import StructureConfig
 from egoclean.core.anomaly import Anomaly, moving_average, published_anomalies
-from egoclean.core.period import Period, estimate_period, lag_spectrum
+from egoclean.core.period import Period, PeriodOverTime, estimate_period, lag_spectrum, period_over_time
 from egoclean.core.repeats import Cycle, cycle_starts, describe_cycles, regularity
 from egoclean.core.segments import (
     GLANCE_S,
@@ -31,7 +31,7 @@ from egoclean.core.segments import (
     novelty_curve,
 )
 from egoclean.core.shifts import APART_S, Shift, find_shifts, match_residuals
-from egoclean.core.similarity import Float32, Float64, Floats, autocorrelation, change_signal, typicality
+from egoclean.core.similarity import Float32, Float64, Floats, autocorrelation, change_signal, regress_out, typicality
 from egoclean.core.stream import Stream, make_stream, slower
 from egoclean.core.work import REPETITIVE, Segment, Segmentation, Work, find_segments
 
@@ -41,7 +41,7 @@ LEAST_SEGMENT_S = 0.6
 CLOSE_SHARE = 0.1
 """A lower penalty is kept when the share of repeating time it gives is at most this much below the greatest."""
 
-STRUCTURE_VERSION = 1
+STRUCTURE_VERSION = 2
 """Version of ``NAME_structure.json``."""
 
 
@@ -50,7 +50,9 @@ class Structure:
     """Everything found in one clip. Arrays of shape ``(n,)`` stand at ``centres_s``.
 
     ``change[0]`` is NaN: the first window has no predecessor. ``anomaly_score`` is the smoothed published score;
-    ``novelty`` and ``lag_spectrum`` have their own axes ``novelty_s`` and ``lags_s``.
+    ``novelty`` and ``lag_spectrum`` have their own axes ``novelty_s`` and ``lags_s``. With covariates, ``change_left``
+    is the change signal without what they explain and ``change_explained`` the share of its variance that they do;
+    ``typicality_elsewhere`` is each window's mean cosine with the same worker's other clips. None when not given.
     """
 
     window_s: float
@@ -71,6 +73,10 @@ class Structure:
     segments: tuple[Segment, ...]
     anomalies: tuple[Anomaly, ...]
     published_anomalies: tuple[Anomaly, ...]
+    over_time: PeriodOverTime
+    change_left: Float64 | None = None
+    change_explained: float | None = None
+    typicality_elsewhere: Float64 | None = None
 
     @property
     def period_s(self) -> float | None:
@@ -84,6 +90,9 @@ def analyse(
     tokens: Floats | None = None,
     window_s: float | None = None,
     config: StructureConfig | None = None,
+    *,
+    covariates: ArrayLike | None = None,
+    elsewhere: tuple[Float64, int] | None = None,
 ) -> Structure:
     """Return the temporal structure of one clip.
 
@@ -93,6 +102,9 @@ def analyse(
     times_s : start of each window, seconds, strictly increasing, shape ``(n,)``.
     tokens : ``(n, t, d)``, in time order within the window; makes periods below two strides measurable.
     window_s : length of a window; default one stride.
+    covariates : what else moves the change signal, ``(n,)`` or ``(n, c)``: the head's rotation, blur; NaN for unknown.
+    elsewhere : the sum of unit rows of the same worker's other clips and their number, from
+        :func:`~egoclean.core.similarity.direction_sum`; tells what is rare here from what is rare everywhere.
 
     Raises
     ------
@@ -128,6 +140,10 @@ def analyse(
     period = _main_period(parts.works, by_work)
     cycles = tuple(sorted((cycle for found in by_work for cycle in found), key=lambda cycle: cycle.start_s))
     odd = [*_odd_stretches(segments, config.minimum_anomaly_s), *_shifted(shifts, coarse, config.minimum_anomaly_s)]
+    left, explained = (None, None) if covariates is None else regress_out(change, covariates)
+    apart_from_clip = typicality(embeddings)
+    apart_from_worker = None if elsewhere is None else typicality(embeddings, elsewhere)
+    odd = [_with_rarity(anomaly, centres, apart_from_clip, apart_from_worker) for anomaly in odd]
     spectrum = lag_spectrum(stream, max(2, int(len(stream.values) * 0.6)))
     return Structure(
         window_s=length_s,
@@ -148,6 +164,10 @@ def analyse(
         segments=segments,
         anomalies=tuple(sorted(odd, key=lambda anomaly: anomaly.start_s)),
         published_anomalies=found_published,
+        over_time=period_over_time(stream, period.period_s),
+        change_left=left,
+        change_explained=explained,
+        typicality_elsewhere=apart_from_worker,
     )
 
 
@@ -225,6 +245,14 @@ def _odd_stretches(segments: tuple[Segment, ...], minimum_s: float) -> tuple[Ano
     return tuple(found)
 
 
+def _with_rarity(anomaly: Anomaly, centres_s: Float64, here: Float64, elsewhere: Float64 | None) -> Anomaly:
+    inside = (centres_s >= anomaly.start_s) & (centres_s < anomaly.stop_s)
+    if not inside.any():
+        return anomaly
+    everywhere = None if elsewhere is None else float(1.0 - elsewhere[inside].mean())
+    return replace(anomaly, rare_here=float(1.0 - here[inside].mean()), rare_everywhere=everywhere)
+
+
 def _shifted(shifts: list[Shift], coarse: Stream, minimum_s: float) -> list[Anomaly]:
     start_s, step_s = coarse.start_s - coarse.step_s / 2, coarse.step_s
     return [
@@ -260,7 +288,17 @@ def structure_to_dict(structure: Structure) -> dict[str, Any]:
         "segments": [_plain(segment) for segment in structure.segments],
         "anomalies": [_plain(anomaly) for anomaly in structure.anomalies],
         "published_anomalies": [_plain(anomaly) for anomaly in structure.published_anomalies],
+        "change_explained": structure.change_explained,
+        "over_time": {
+            "span_s": structure.over_time.span_s,
+            "centres_s": _listed(structure.over_time.centres_s),
+            "periods_s": _listed(structure.over_time.periods_s),
+        },
         **{name: _listed(getattr(structure, name)) for name in _ARRAYS},
+        **{
+            name: None if getattr(structure, name) is None else _listed(getattr(structure, name))
+            for name in ("change_left", "typicality_elsewhere")
+        },
     }
 
 
