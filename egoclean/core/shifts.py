@@ -165,7 +165,9 @@ def find_shifts(residuals: Float64, shown: Points, step_s: float) -> list[Shift]
     found: list[Shift] = []
     for span in _most_alike(rows, step_s):
         shift = _judged(rows, span, ends, step_s)
-        if shift is not None and all(shift.stop <= item.first or shift.first >= item.stop for item in found):
+        if shift is None or known[shift.stop - 1] - known[shift.first] != shift.stop - 1 - shift.first:
+            continue  # an interruption inside it is not work that goes on
+        if all(shift.stop <= item.first or shift.first >= item.stop for item in found):
             found.append(shift)
     return [
         replace(item, first=int(known[item.first]), stop=int(known[item.stop - 1]) + 1, peak=int(known[item.peak]))
