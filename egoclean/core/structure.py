@@ -41,6 +41,9 @@ LEAST_SEGMENT_S = 0.6
 CLOSE_SHARE = 0.1
 """A lower penalty is kept when the share of repeating time it gives is at most this much below the greatest."""
 
+LEAST_CONFIDENCE = 0.2
+"""Least confidence of a clip's clearest period: each way to cut a clip is a further chance to find one by luck."""
+
 STRUCTURE_VERSION = 2
 """Version of ``NAME_structure.json``."""
 
@@ -199,12 +202,14 @@ def _segment(stream: Stream) -> tuple[Stream, Float32, Segmentation]:
     *usual, strict = change_points_of_each(profile, least, memory, glance, (*PENALTIES, STRICT_PENALTY))
     tried: list[Segmentation] = []
     for edges in {tuple(edges.tolist()): edges for edges in usual}.values():
-        tried.append(find_segments(stream, coarse, rows, edges))
-        if tried[0].worked_share() >= 1.0 - CLOSE_SHARE:
-            break  # no other can give much more
-    most = max(parts.worked_share() for parts in tried)
-    if most == 0:
+        parts = find_segments(stream, coarse, rows, edges)
+        if parts.confidence() >= LEAST_CONFIDENCE:
+            tried.append(parts)
+            if tried[0].worked_share() >= 1.0 - CLOSE_SHARE:
+                break  # no other can give much more
+    if not tried:
         return coarse, rows, find_segments(stream, coarse, rows, strict)
+    most = max(parts.worked_share() for parts in tried)
     return coarse, rows, next(parts for parts in tried if parts.worked_share() >= most - CLOSE_SHARE)
 
 

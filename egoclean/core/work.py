@@ -101,15 +101,20 @@ def match_levels(rows: Float32, edges: Edges, apart_points: int) -> Float64:
     for column, (first, stop) in enumerate(spans):
         chosen = _some(first, stop, _MOST_REFERENCES, len(rows))
         alike = queries @ rows[chosen].T
-        best = alike.max(axis=1)
-        for row, (start, end) in enumerate(pairwise(starts)):
-            levels[row, column] = float(np.median(best[start:end]))
+        levels[:, column] = _medians(alike.max(axis=1), starts)
         levels[column, column] = -1.0
         if stop - first > 2 * apart_points:
             own = alike[starts[column] : starts[column + 1]]
             own[np.abs(asked[column][:, None] - chosen[None, :]) < apart_points] = -1.0
             levels[column, column] = float(np.median(own.max(axis=1)))
     return levels
+
+
+def _medians(values: Float32, starts: Edges) -> Float64:
+    """Return the median of each stretch of ``values``; ``starts`` are their first places and, last, the number."""
+    lengths = np.diff(starts)
+    ordered = values[np.lexsort((values, np.repeat(np.arange(len(lengths)), lengths)))].astype(np.float64)
+    return np.asarray((ordered[starts[:-1] + (lengths - 1) // 2] + ordered[starts[:-1] + lengths // 2]) / 2)
 
 
 def _some(first: int, stop: int, most: int, count: int) -> Edges:
@@ -200,6 +205,10 @@ class Segmentation:
         """Return the share of the clip's time that belongs to repeating work."""
         worked = sum(work.worked_points() for work in self.works if work.label == REPETITIVE)
         return worked / max(1, sum(work.worked_points() for work in self.works))
+
+    def confidence(self) -> float:
+        """Return the confidence of the clearest period; 0 when nothing repeats."""
+        return max((work.period.confidence for work in self.works if work.label == REPETITIVE), default=0.0)
 
     def cycle_long_blocks(self, coarse: Stream) -> list[Edges]:
         """Return for each repeating work the overlapping coarse blocks, about a cycle long, that fill its segments."""
