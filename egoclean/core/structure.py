@@ -41,7 +41,7 @@ LEAST_SEGMENT_S = 0.6
 CLOSE_SHARE = 0.1
 """A lower penalty is kept when the share of repeating time it gives is at most this much below the greatest."""
 
-LEAST_CONFIDENCE = 0.2
+LEAST_CONFIDENCE = 0.22
 """Least confidence of a clip's clearest period: each way to cut a clip is a further chance to find one by luck."""
 
 STRUCTURE_VERSION = 2
@@ -208,7 +208,8 @@ def _segment(stream: Stream) -> tuple[Stream, Float32, Segmentation]:
             if tried[0].worked_share() >= 1.0 - CLOSE_SHARE:
                 break  # no other can give much more
     if not tried:
-        return coarse, rows, find_segments(stream, coarse, rows, strict)
+        parts = find_segments(stream, coarse, rows, strict)
+        return coarse, rows, parts if parts.confidence() >= LEAST_CONFIDENCE else parts.without_periods()
     most = max(parts.worked_share() for parts in tried)
     return coarse, rows, next(parts for parts in tried if parts.worked_share() >= most - CLOSE_SHARE)
 

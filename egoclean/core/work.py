@@ -48,6 +48,7 @@ REACH_S = 2.5
 
 _SHARP_S, _SHARP_APART_S = 0.8, 1.6
 _SAME_WORK = 0.8
+_TOO_WEAK = "the clip's best lag stands out too little to be told from chance"
 _STILL = 0.6
 _MOST_REFERENCES, _MOST_ASKED = 20_000, 1500
 _APART_S = 2.0
@@ -168,8 +169,11 @@ def describe_work(stream: Stream, spans: tuple[tuple[int, int], ...]) -> Work:
     period = estimate_period(parts)
     still = _stillness(parts)
     whole = sum(stop - first for first, stop in spans) >= 0.9 * len(stream.values)
-    label = REPETITIVE if period.period_s is not None else IDLE if still >= _STILL or whole else ONE_OFF
-    return Work(spans, period, still, label)
+    return Work(spans, period, still, _label(period, still, whole))
+
+
+def _label(period: Period, still: float, whole: bool) -> str:
+    return REPETITIVE if period.period_s is not None else IDLE if still >= _STILL or whole else ONE_OFF
 
 
 def _stillness(parts: list[Stream]) -> float:
@@ -209,6 +213,17 @@ class Segmentation:
     def confidence(self) -> float:
         """Return the confidence of the clearest period; 0 when nothing repeats."""
         return max((work.period.confidence for work in self.works if work.label == REPETITIVE), default=0.0)
+
+    def without_periods(self) -> Segmentation:
+        """Return the segmentation with no work called repeating, because its periods are too weak to be believed."""
+        total = sum(work.worked_points() for work in self.works)
+        works = []
+        for work in self.works:
+            weak = work.period.period_s is not None
+            period = replace(work.period, period_s=None, reason=_TOO_WEAK) if weak else work.period
+            whole = work.worked_points() >= 0.9 * total
+            works.append(replace(work, period=period, label=_label(period, work.stillness, whole)))
+        return replace(self, works=tuple(works))
 
     def cycle_long_blocks(self, coarse: Stream) -> list[Edges]:
         """Return for each repeating work the overlapping coarse blocks, about a cycle long, that fill its segments."""

@@ -209,3 +209,15 @@ def test_what_is_left_of_an_interruption_between_two_works_is_halved():
     assert kept.tolist() == shown.tolist()
     halved = recognise.sharpen(rows, shown, works, reach_points=4, apart_points=2, least_points=9)
     assert halved.tolist() == np.repeat([0, 1], [24, 24]).tolist()
+
+
+def test_weak_periods_can_be_taken_off_a_segmentation():
+    weak = Period(2.0, 0.1, 0.1, 4.0, "")
+    works = tuple(work.Work(spans, weak, still, "repetitive") for spans, still in ((((0, 6),), 0.1), (((6, 10),), 0.9)))
+    parts = work.Segmentation(np.array([0, 6, 10]), np.array([0, 1]), np.ones(2), works)
+    bare = parts.without_periods()
+    assert parts.confidence() == 0.1
+    assert bare.confidence() == bare.worked_share() == 0
+    assert [item.label for item in bare.works] == ["one-off", "idle"]
+    assert all(item.period.period_s is None and item.period.reason for item in bare.works)
+    assert bare.edges.tolist() == parts.edges.tolist()
