@@ -28,7 +28,7 @@ PENALTIES = (4.0, 8.0, 14.0)
 STRICT_PENALTY = 20.0
 """Cost of a boundary where nothing repeats, so that nothing tells work from drift."""
 
-_MOST_BLOCKS = 96
+_MOST_BLOCKS = 64
 _PROFILE_DIRECTIONS = 8
 
 
@@ -66,7 +66,7 @@ def delay_rows(stream: Stream, over_s: float = MATCH_S) -> Float32:
 def match_profile(rows: Float32, block_points: int) -> Float64:
     """Return ``out[i, b]``, the greatest similarity of row ``i`` with any row of block ``b``, shape ``(m, blocks)``.
 
-    Blocks are ``block_points`` long and evenly spread, at most 96, so that long clips stay cheap.
+    Blocks are ``block_points`` long and evenly spread, at most 64, so that long clips stay cheap.
     """
     count = len(rows)
     length = min(count, block_points)

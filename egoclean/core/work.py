@@ -50,7 +50,7 @@ _SHARP_S, _SHARP_APART_S = 0.8, 1.6
 _SAME_WORK = 0.8
 _TOO_WEAK = "the clip's best lag stands out too little to be told from chance"
 _STILL = 0.6
-_MOST_REFERENCES, _MOST_ASKED = 20_000, 1500
+_MOST_REFERENCES, _MOST_ASKED = 20_000, 1000
 _APART_S = 2.0
 
 
@@ -91,7 +91,7 @@ class Work:
 def match_levels(rows: Float32, edges: Edges, apart_points: int) -> Float64:
     """Return ``out[a, b]``: how well the median moment of stretch ``a`` is matched by the best moment of ``b``.
 
-    The median is over at most some 1500 moments of the clip, evenly spread. On the diagonal, moments less than
+    The median is over at most some 1000 moments of the clip, evenly spread. On the diagonal, moments less than
     ``apart_points`` apart do not count; a stretch too short for that has -1. ``edges`` may leave out parts of the clip.
     """
     spans = [(int(first), int(stop)) for first, stop in pairwise(edges)]
