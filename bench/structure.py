@@ -1,6 +1,6 @@
 """How well temporal structure is found on clips of the demo world whose truth is known.
 
-    python bench/structure.py [--clips 60] [--seed 5000] [--noise 1.0] [--out bench/results/structure.json]
+    python bench/structure.py [--clips 60] [--seed 5000] [--noise 1.0] [--speed] [--out bench/results/structure.json]
 
 Clips come from seeds that nothing was tuned on (development used seeds below 5000). Embeddings are made
 from the truth itself, so that the method is judged apart from the model; ``published`` is the method this replaces on
@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 from scipy.signal import find_peaks
 from structure_clips import WINDOW_S, TruthEmbeddings, truth_embeddings
+from structure_speed import LOADS, measure
 
 from egoclean.core.anomaly import published_anomalies
 from egoclean.core.structure import Structure, analyse
@@ -187,6 +188,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=FIRST_REPORTED_SEED)
     parser.add_argument("--noise", type=float, default=1.0)
     parser.add_argument("--out", type=Path)
+    parser.add_argument("--speed", action="store_true", help="also measure time and memory on long clips")
     parser.add_argument("--details", action="store_true")
     options = parser.parse_args()
     verdicts = run(range(options.seed, options.seed + options.clips), options.noise)
@@ -196,8 +198,15 @@ def main() -> None:
     if options.details:
         for verdict in verdicts["ours"]:
             print(verdict)
+    speeds = [measure(load) for load in LOADS] if options.speed else []
+    for speed in speeds:
+        print(f"{speed.name}: {speed.cpu_s:.1f} CPU-s, {speed.clock_s:.1f} s, {speed.peak_bytes / 1e9:.2f} GB")
     if options.out:
-        result = {"summary": summary, "clips": {name: [asdict(v) for v in found] for name, found in verdicts.items()}}
+        result = {
+            "speed": [asdict(speed) for speed in speeds],
+            "summary": summary,
+            "clips": {name: [asdict(v) for v in found] for name, found in verdicts.items()},
+        }
         options.out.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
 
 

@@ -97,6 +97,10 @@ def embed_command(context: click.Context, /, sources: tuple[str, ...], out: Path
 @click.option("--times", type=_path, required=True, help="NAME_ts.npy, (n,) window starts in seconds.")
 @click.option("--tokens", type=_path, help="NAME_temb.npy, (n, t, d).")
 @click.option("--window-s", "window_s", type=float, help="Length of a window, seconds.  [default: the stride]")
+@click.option(
+    "--covariates", type=_path, help="What else moves the change signal, (n,) or (n, c): head rotation, blur."
+)
+@click.option("--others", type=_path, multiple=True, help="NAME_emb.npy of the worker's other clips; repeatable.")
 @click.option("--out", type=_path, required=True, help="Folder to write into.")
 @config_options(StructureConfig)
 def structure_command(
@@ -105,6 +109,8 @@ def structure_command(
     times: Path,
     tokens: Path | None,
     window_s: float | None,
+    covariates: Path | None,
+    others: tuple[Path, ...],
     out: Path,
     **given: Any,
 ) -> None:
@@ -112,7 +118,8 @@ def structure_command(
     from egoclean.files.structure import structure_files
 
     config = changed_settings(Settings(), given, ("structure",)).structure
-    click.echo(str(structure_files(embeddings, similarity, times, tokens, window_s, out, config)))
+    written = structure_files(embeddings, similarity, times, tokens, window_s, out, config, covariates, others)
+    click.echo(str(written))
 
 
 @click.command("select")

@@ -23,7 +23,11 @@ HYSTERESIS = 0.25
 
 @dataclass(frozen=True, slots=True)
 class Anomaly:
-    """A stretch unlike the rest: ``[start_s, stop_s)``, its worst moment, that moment's score and the threshold."""
+    """A stretch unlike the rest: ``[start_s, stop_s)``, its worst moment, that moment's score and the threshold.
+
+    ``rare_here`` is one minus the mean cosine of its windows with all of the clip's, ``rare_everywhere`` with those of
+    the worker's other clips; None when that was not asked for or no window's centre lies in it.
+    """
 
     start_s: float
     stop_s: float
@@ -32,6 +36,8 @@ class Anomaly:
     threshold: float
     method: str
     reason: str = ""
+    rare_here: float | None = None
+    rare_everywhere: float | None = None
 
 
 def moving_average(signal: ArrayLike, weight: float) -> Float64:

@@ -26,6 +26,9 @@ LEAST_REPEATS = 3.0
 LEAST_REPEATS_OF_A_PART = 1.6
 """Repeats the longest part must hold, so that the spectrum around the period can be seen."""
 
+SHORTEST_SPAN_S, LONGEST_SPAN_S = 20.0, 120.0
+"""Shortest and longest span of the sliding lag spectrum."""
+
 _BASE_SHARE = 0.75
 _LEAST_CONTRAST = 0.2
 _LEAST_CONSISTENCY = 3.0
@@ -72,6 +75,38 @@ def sliding_lag_spectrum(stream: Stream, span_s: float, hop_s: float, limit: int
         spectra[row, : len(spectrum)] = spectrum
     centres_s = stream.start_s + (firsts.astype(np.float64) + (length - 1) / 2) * stream.step_s
     return centres_s, spectra
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PeriodOverTime:
+    """The lag spectrum and the period of a span that slides over the clip.
+
+    ``centres_s`` are the middles of the spans, each ``span_s`` long, shape ``(k,)``; ``periods_s`` their periods, NaN
+    for none, and ``lags_s`` (l,) and ``spectra`` (k, l) their lag spectra, NaN where no pair of moments is.
+    """
+
+    span_s: float
+    centres_s: Float64
+    periods_s: Float64
+    lags_s: Float64
+    spectra: Float64
+
+
+def period_over_time(stream: Stream, period_s: float | None, most_spans: int = 200) -> PeriodOverTime:
+    """Return how the period changes over the clip: spans of eight periods, 20 to 120 s, that overlap by three quarters.
+
+    In a clip too long for that at ``most_spans`` they overlap less. A clip shorter than a span is one span.
+    """
+    span_s = float(np.clip(8.0 * (period_s or 0.0), SHORTEST_SPAN_S, LONGEST_SPAN_S))
+    length = min(stream.steps(span_s), len(stream.values))
+    hop = max(length // 4, -(-(len(stream.values) - length) // most_spans), 1)
+    limit = max(2, length // 2)
+    centres_s, spectra = sliding_lag_spectrum(stream, length * stream.step_s, hop * stream.step_s, limit)
+    parts = [cut(stream, index * hop, index * hop + length) for index in range(len(centres_s))]
+    found = [estimate_period([part]).period_s for part in parts]
+    periods_s = np.array([np.nan if value is None else value for value in found], dtype=np.float64)
+    lags_s = stream.step_s * np.arange(limit, dtype=np.float64)
+    return PeriodOverTime(length * stream.step_s, centres_s, periods_s, lags_s, spectra)
 
 
 def cut(stream: Stream, first: int, stop: int) -> Stream:

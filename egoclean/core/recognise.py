@@ -7,6 +7,7 @@ to none. A short look away from the work does not end it: a running median takes
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -22,7 +23,11 @@ NO_WORK = -1
 SPREADS, LEAST_DROP, MOST_DROP = 5.0, 0.2, 0.3
 """A match is below usual when it drops by this many spreads, and by at least and at most these shares."""
 
-_MOST_BLOCKS = 64
+ONE_PERIOD = 1.04
+"""Greatest ratio of two periods that are the same."""
+
+_MOST_BLOCKS, _MOST_ASKED = 32, 400
+_ROWS_AT_ONCE = 2048
 
 
 def cycle_blocks(spans: list[tuple[int, int]], block_points: int) -> Points:
@@ -34,20 +39,48 @@ def cycle_blocks(spans: list[tuple[int, int]], block_points: int) -> Points:
     return np.array(found, dtype=np.int64).reshape(-1, 2)
 
 
-def match_of_work(rows: Float32, blocks: Points) -> Float64:
+def points_of(blocks: Points) -> Points:
+    """Return the points that the blocks hold, in the blocks' order."""
+    return np.concatenate([np.arange(first, stop) for first, stop in blocks])
+
+
+def some_blocks(blocks: Points, most: int = _MOST_BLOCKS) -> Points:
+    """Return at most ``most`` of the blocks, evenly spread, so that long clips stay cheap."""
+    chosen = np.linspace(0, len(blocks) - 1, min(len(blocks), most)).astype(np.int64)
+    return np.asarray(blocks[np.unique(chosen)], dtype=np.int64)
+
+
+def match_of_work(rows: Float32, blocks: Points, points: Points | None = None) -> Float64:
     """Return in the median block how well each row is matched by the block's best row, shape ``(m,)``.
 
-    A row's own block does not count. What happens once is matched in few blocks, work in most; at most 64 of the
-    blocks, evenly spread, are compared. A single block cannot say what recurs: all -1.
+    A row's own block does not count. What happens once is matched in few blocks, work in most; at most 32 of the
+    blocks, evenly spread, are compared. A single block cannot say what recurs: all -1. ``points`` asks for some rows
+    only, shape ``(len(points),)``.
     """
-    chosen = blocks[np.unique(np.linspace(0, len(blocks) - 1, min(len(blocks), _MOST_BLOCKS)).astype(np.int64))]
+    asked = np.arange(len(rows)) if points is None else points
+    chosen = some_blocks(blocks)
     if len(chosen) < 2:
-        return np.full(len(rows), -1.0)
-    best = np.empty((len(rows), len(chosen)))
-    for column, (first, stop) in enumerate(chosen):
-        best[:, column] = (rows @ rows[first:stop].T).max(axis=1)
-        best[first:stop, column] = np.nan
-    return np.asarray(np.nanmedian(best, axis=1), dtype=np.float64)
+        return np.full(len(asked), -1.0)
+    references, starts = rows[points_of(chosen)], np.cumsum([0, *(chosen[:-1, 1] - chosen[:-1, 0])])
+    match = np.empty(len(asked))
+    for first in range(0, len(asked), _ROWS_AT_ONCE):
+        part = asked[first : first + _ROWS_AT_ONCE]
+        best = np.maximum.reduceat(rows[part] @ references.T, starts, axis=1)
+        best[(part[:, None] >= chosen[:, 0]) & (part[:, None] < chosen[:, 1])] = np.nan
+        match[first : first + len(part)] = median_of_known(best.T)
+    return match
+
+
+def median_of_known(values: Float32) -> Float64:
+    """Return the median over the first axis of the values that are not NaN; NaN where none is.
+
+    Sorting puts NaN last, which is several times as fast as :func:`numpy.nanmedian`.
+    """
+    ordered = np.sort(values, axis=0)
+    counts = np.isfinite(ordered).sum(axis=0)[None]
+    lower = np.take_along_axis(ordered, np.maximum(counts - 1, 0) // 2, axis=0)[0]
+    upper = np.take_along_axis(ordered, np.minimum(counts // 2, len(ordered) - 1), axis=0)[0]
+    return np.asarray((lower.astype(np.float64) + upper) / 2, dtype=np.float64)
 
 
 def most_likely_states(gains: Float64, switch_cost: float) -> Points:
@@ -71,20 +104,77 @@ def most_likely_states(gains: Float64, switch_cost: float) -> Points:
     return path
 
 
-def join_alike(rows: Float32, works: list[Points], share: float) -> list[Points]:
-    """Return the works with those joined that match each other's moments at least ``share`` as well as their own."""
-    joined = list(works)
-    merged = True
-    while merged and len(joined) > 1:
-        matches = [_relative_match(rows, blocks) for blocks in joined]
-        levels = [[float(np.median(match[_inside(blocks)])) for blocks in joined] for match in matches]
-        pairs = [(a, b) for b in range(len(joined)) for a in range(b) if min(levels[a][b], levels[b][a]) >= share]
-        merged = bool(pairs)
-        if merged:
-            keep, drop = pairs[0]
-            both = np.concatenate([joined[keep], joined.pop(drop)])
-            joined[keep] = both[np.argsort(both[:, 0])]
-    return joined
+def join_alike(
+    rows: Float32,
+    centred: Float32,
+    works: list[Points],
+    periods_s: Sequence[float],
+    *,
+    share: float,
+    share_at_one_period: float,
+) -> list[list[int]]:
+    """Return which works are the same: lists of their indices, in order of the first.
+
+    Works are joined, one pair at a time, that match each other's moments at least ``share`` as well as their own, or
+    ``share_at_one_period`` in either kind of rows where their periods agree within 4 %: two works seldom do, and a
+    change of light does not change the period. ``centred`` are the rows without the mean of each work.
+    """
+    groups = [[index] for index in range(len(works))]
+    plain_of, centred_of = _Matches(rows, works), _Matches(centred, works)
+    while len(groups) > 1:
+        plain, without_level = plain_of.mutual(groups), centred_of.mutual(groups)
+        pairs = [
+            (a, b)
+            for b in range(len(groups))
+            for a in range(b)
+            if plain[a, b] >= share
+            or (
+                _one_period(periods_s, groups[a] + groups[b])
+                and max(plain[a, b], without_level[a, b]) >= share_at_one_period
+            )
+        ]
+        if not pairs:
+            break
+        keep, drop = pairs[0]
+        groups[keep] += groups.pop(drop)
+    return groups
+
+
+class _Matches:
+    """How well groups of works match each other's moments; each group is compared with the clip once."""
+
+    def __init__(self, rows: Float32, works: list[Points]) -> None:
+        self._rows, self._works = rows, works
+        self._asked = [_spread(points_of(blocks)) for blocks in works]
+        self._known: dict[tuple[int, ...], list[Float64]] = {}
+
+    def mutual(self, groups: list[list[int]]) -> Float64:
+        """Return the lesser of the median match of group ``a`` in ``b`` and of ``b`` in ``a``, as shares of usual."""
+        levels = np.array([[self._level(group, other) for other in groups] for group in groups])
+        levels /= np.maximum(np.diag(levels), 1e-6)[:, None]
+        return np.asarray(np.minimum(levels, levels.T), dtype=np.float64)
+
+    def _level(self, group: list[int], other: list[int]) -> float:
+        key = tuple(group)
+        if key not in self._known:
+            match = match_of_work(self._rows, _joined(self._works, group), np.concatenate(self._asked))
+            self._known[key] = np.split(match, np.cumsum([len(asked) for asked in self._asked])[:-1])
+        return float(np.median(np.concatenate([self._known[key][index] for index in other])))
+
+
+def _spread(points: Points) -> Points:
+    chosen = np.linspace(0, len(points) - 1, min(len(points), _MOST_ASKED)).astype(np.int64)
+    return np.asarray(points[chosen], dtype=np.int64)
+
+
+def _one_period(periods_s: Sequence[float], group: list[int]) -> bool:
+    found = [periods_s[index] for index in group]
+    return max(found) <= ONE_PERIOD * min(found)
+
+
+def _joined(works: list[Points], group: list[int]) -> Points:
+    blocks = np.concatenate([works[index] for index in group])
+    return np.asarray(blocks[np.argsort(blocks[:, 0])], dtype=np.int64)
 
 
 def recognise(
@@ -106,12 +196,15 @@ def recognise(
     return _without_short_gaps(shown, steady, least_points)
 
 
-def sharpen(rows: Float32, shown: Points, works: list[Points], reach_points: int, apart_points: int) -> Points:
+def sharpen(
+    rows: Float32, shown: Points, works: list[Points], *, reach_points: int, apart_points: int, least_points: int
+) -> Points:
     """Return ``shown`` with each end of an interruption moved, by at most ``reach_points``, to where it fits best.
 
     A moment fits the work by its match with the work's blocks, and the interruption by its best match inside the
     interruption at least ``apart_points`` away; both without the running median. The end goes where the sum of the
-    better sides is greatest.
+    better sides is greatest. What is left of an interruption between two works when it is shorter than
+    ``least_points`` was a change from one to the other: it is halved between them.
     """
     sharp = shown.copy()
     edges = [0, *(np.flatnonzero(np.diff(shown)) + 1).tolist(), len(shown)]
@@ -127,11 +220,14 @@ def sharpen(rows: Float32, shown: Points, works: list[Points], reach_points: int
         ahead = np.concatenate([[0.0], np.cumsum(lead if right == NO_WORK else -lead)])
         cut = after[0] - reach + int(np.argmax(ahead))
         sharp[after[0] - reach : cut], sharp[cut : after[0] + reach] = left, right
+    for first, stop in _short_gaps(sharp, least_points):
+        middle = (first + stop) // 2
+        sharp[first:middle], sharp[middle:stop] = sharp[first - 1], sharp[stop]
     return sharp
 
 
 def _match_at(rows: Float32, blocks: Points, points: Points) -> Float64:
-    chosen = blocks[np.unique(np.linspace(0, len(blocks) - 1, min(len(blocks), _MOST_BLOCKS)).astype(np.int64))]
+    chosen = some_blocks(blocks)
     far = [(a, b) for a, b in chosen if b <= points[0] or a > points[-1]] or [(int(a), int(b)) for a, b in chosen]
     best = np.stack([(rows[points] @ rows[a:b].T).max(axis=1) for a, b in far], axis=1)
     return np.asarray(np.median(best, axis=1), dtype=np.float64)
@@ -146,7 +242,7 @@ def _odd_match(rows: Float32, odd: tuple[int, int], points: Points, apart_points
 
 def _steady_match(rows: Float32, blocks: Points, glance_points: int) -> Float64:
     steady = median_filter(_relative_match(rows, blocks), size=glance_points | 1, mode="nearest")
-    inside = steady[_inside(blocks)]
+    inside = steady[points_of(blocks)]
     usual = float(np.median(inside))
     spread = 1.4826 * float(np.median(np.abs(inside - usual)))
     accept = usual - float(np.clip(SPREADS * spread, LEAST_DROP, MOST_DROP))
@@ -155,21 +251,23 @@ def _steady_match(rows: Float32, blocks: Points, glance_points: int) -> Float64:
 
 def _relative_match(rows: Float32, blocks: Points) -> Float64:
     match = match_of_work(rows, blocks)
-    return np.minimum(match / max(float(np.median(match[_inside(blocks)])), 1e-6), 1.2)
-
-
-def _inside(blocks: Points) -> Points:
-    return np.concatenate([np.arange(first, stop) for first, stop in blocks])
+    return np.minimum(match / max(float(np.median(match[points_of(blocks)])), 1e-6), 1.2)
 
 
 def _without_short_gaps(shown: Points, steady: Float64, least_points: int) -> Points:
     filled = shown.copy()
-    edges = [0, *(np.flatnonzero(np.diff(shown)) + 1).tolist(), len(shown)]
-    for first, stop in pairwise(edges):
-        if shown[first] != NO_WORK or stop - first >= least_points or first == 0 or stop == len(shown):
-            continue
+    for first, stop in _short_gaps(shown, least_points):
         before, after = shown[first - 1], shown[stop]
         lead = np.concatenate([[0.0], np.cumsum(steady[first:stop, before] - steady[first:stop, after])])
         cut = first + int(np.argmax(lead))
         filled[first:cut], filled[cut:stop] = before, after
     return filled
+
+
+def _short_gaps(shown: Points, least_points: int) -> list[tuple[int, int]]:
+    edges = [0, *(np.flatnonzero(np.diff(shown)) + 1).tolist(), len(shown)]
+    return [
+        (first, stop)
+        for first, stop in pairwise(edges)
+        if shown[first] == NO_WORK and stop - first < least_points and first > 0 and stop < len(shown)
+    ]

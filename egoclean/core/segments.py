@@ -7,6 +7,8 @@ phase of the same work, and differs as soon as the work does. Its change points 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter
@@ -20,13 +22,13 @@ MATCH_S = 1.4
 GLANCE_S = 3.0
 """Seconds of the running median on the profile: half of it is as long as a glance away from the work may last."""
 
-PENALTY = 4.0
-"""Cost of a boundary, in units of the noise: low, because stretches of the same work are joined again."""
+PENALTIES = (4.0, 8.0, 14.0)
+"""Costs of a boundary, in units of the noise, that are tried: the segmentation in which most time repeats is kept."""
 
-STRICT_PENALTY = 12.0
+STRICT_PENALTY = 20.0
 """Cost of a boundary where nothing repeats, so that nothing tells work from drift."""
 
-_MOST_BLOCKS = 256
+_MOST_BLOCKS = 64
 _PROFILE_DIRECTIONS = 8
 
 
@@ -64,7 +66,7 @@ def delay_rows(stream: Stream, over_s: float = MATCH_S) -> Float32:
 def match_profile(rows: Float32, block_points: int) -> Float64:
     """Return ``out[i, b]``, the greatest similarity of row ``i`` with any row of block ``b``, shape ``(m, blocks)``.
 
-    Blocks are ``block_points`` long and evenly spread, at most 256, so that long clips stay cheap.
+    Blocks are ``block_points`` long and evenly spread, at most 64, so that long clips stay cheap.
     """
     count = len(rows)
     length = min(count, block_points)
@@ -76,24 +78,40 @@ def match_profile(rows: Float32, block_points: int) -> Float64:
 
 
 def change_points(
-    profile: Float64, least_points: int, correlation_points: float, glance_points: int, penalty: float = PENALTY
+    profile: Float64,
+    least_points: int,
+    correlation_points: float,
+    glance_points: int,
+    penalty: float = PENALTIES[0],
 ) -> NDArray[np.int64]:
-    """Return the first point of each segment and, last, the number of points: least squares, a penalty per segment.
+    """Return the first point of each segment and, last, the number of points; see :func:`change_points_of_each`."""
+    return change_points_of_each(profile, least_points, correlation_points, glance_points, (penalty,))[0]
 
-    Kernel change point detection (ruptures' KernelCPD, linear kernel) on the profile's principal directions. The
-    penalty grows with the profile's noise, the logarithm of its length and the points over which noise is correlated.
+
+def change_points_of_each(
+    profile: Float64,
+    least_points: int,
+    correlation_points: float,
+    glance_points: int,
+    penalties: Sequence[float],
+) -> list[NDArray[np.int64]]:
+    """Return for each penalty the first point of each segment and, last, the number of points: least squares.
+
+    Kernel change point detection (ruptures' KernelCPD, linear kernel) on the profile's principal directions. A
+    boundary costs the penalty times the profile's noise, the logarithm of its length and the points over which noise
+    is correlated.
     """
     import ruptures
 
     count = len(profile)
     centred = profile - profile.mean(axis=0)
     if count < 2 * least_points or float(np.abs(centred).max()) < 1e-6:
-        return np.array([0, count], dtype=np.int64)
+        return [np.array([0, count], dtype=np.int64) for _ in penalties]
     steady = median_filter(centred, size=(glance_points | 1, 1), mode="nearest")
     vectors = np.linalg.eigh(steady.T @ steady)[1][:, ::-1][:, :_PROFILE_DIRECTIONS]
     step = max(1, round(correlation_points))
     raw, reduced = centred @ vectors, steady @ vectors
     noise = np.median(np.abs(raw[step:] - raw[:-step]), axis=0) / 0.954
-    cost = penalty * float((noise**2).sum()) * np.log(count) * max(1.0, correlation_points)
+    cost = float((noise**2).sum()) * np.log(count) * max(1.0, correlation_points)
     detector = ruptures.KernelCPD(kernel="linear", min_size=least_points).fit(reduced)
-    return np.array([0, *detector.predict(pen=max(cost, 1e-9))], dtype=np.int64)
+    return [np.array([0, *detector.predict(pen=max(penalty * cost, 1e-9))], dtype=np.int64) for penalty in penalties]

@@ -25,6 +25,7 @@ LARGEST_MATRIX_ROWS = 4096
 
 _FFT_COLUMNS = 16
 _BLOCK_ELEMENTS = 2**20
+_LEAST_SQUARE, _GREATEST_SQUARE = 1e-20, 1e30
 
 
 def unit_rows(rows: ArrayLike, name: str = "embeddings", first_row: int = 0) -> Float32:
@@ -47,12 +48,16 @@ def unit_rows(rows: ArrayLike, name: str = "embeddings", first_row: int = 0) -> 
     rows_at_once = max(1, _BLOCK_ELEMENTS // flat.shape[1])
     working: type[np.floating] = np.float32 if values.dtype.kind == "f" and values.dtype.itemsize <= 4 else np.float64
     for start in range(0, len(flat), rows_at_once):
-        part: Floats = flat[start : start + rows_at_once].astype(working)
-        largest = np.maximum(part.max(axis=1, keepdims=True), -part.min(axis=1, keepdims=True))
-        _refuse_rows(~np.isfinite(largest[:, 0]), first_row + start, name, "holds NaN or infinity")
-        _refuse_rows(largest[:, 0] == 0, first_row + start, name, "is all zero and has no direction")
-        part = part / largest
-        flat_units[start : start + rows_at_once] = part / np.sqrt(np.einsum("ij,ij->i", part, part))[:, None]
+        part: Floats = flat[start : start + rows_at_once].astype(working, copy=False)
+        squares = np.einsum("ij,ij->i", part, part)
+        # Squares that leave the range of the type say nothing of the row, so such a block is scaled first.
+        if not ((squares > _LEAST_SQUARE) & (squares < _GREATEST_SQUARE)).all():
+            largest = np.maximum(part.max(axis=1, keepdims=True), -part.min(axis=1, keepdims=True))
+            _refuse_rows(~np.isfinite(largest[:, 0]), first_row + start, name, "holds NaN or infinity")
+            _refuse_rows(largest[:, 0] == 0, first_row + start, name, "is all zero and has no direction")
+            part = part / largest
+            squares = np.einsum("ij,ij->i", part, part)
+        np.divide(part, np.sqrt(squares)[:, None], out=flat_units[start : start + rows_at_once], casting="same_kind")
     return units
 
 

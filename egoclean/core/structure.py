@@ -10,7 +10,8 @@ Truong, Oudre and Vayatis (2020) for change points by ruptures.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,21 +19,32 @@ from numpy.typing import ArrayLike
 
 from egoclean.config import StructureConfig
 from egoclean.core.anomaly import Anomaly, moving_average, published_anomalies
-from egoclean.core.period import Period, estimate_period, lag_spectrum
+from egoclean.core.period import Period, PeriodOverTime, estimate_period, lag_spectrum, period_over_time
 from egoclean.core.repeats import Cycle, cycle_starts, describe_cycles, regularity
 from egoclean.core.segments import (
     GLANCE_S,
+    PENALTIES,
     STRICT_PENALTY,
-    change_points,
+    change_points_of_each,
     delay_rows,
     match_profile,
     novelty_curve,
 )
-from egoclean.core.similarity import Float64, Floats, autocorrelation, change_signal, typicality
+from egoclean.core.shifts import APART_S, Shift, find_shifts, match_residuals
+from egoclean.core.similarity import Float32, Float64, Floats, autocorrelation, change_signal, regress_out, typicality
 from egoclean.core.stream import Stream, make_stream, slower
-from egoclean.core.work import REPETITIVE, Segment, Work, find_segments
+from egoclean.core.work import REPETITIVE, Segment, Segmentation, Work, find_segments
 
-STRUCTURE_VERSION = 1
+LEAST_SEGMENT_S = 0.6
+"""The edge of a shift this close to a boundary is that boundary."""
+
+CLOSE_SHARE = 0.1
+"""A lower penalty is kept when the share of repeating time it gives is at most this much below the greatest."""
+
+LEAST_CONFIDENCE = 0.22
+"""Least confidence of a clip's clearest period: each way to cut a clip is a further chance to find one by luck."""
+
+STRUCTURE_VERSION = 2
 """Version of ``NAME_structure.json``."""
 
 
@@ -41,7 +53,9 @@ class Structure:
     """Everything found in one clip. Arrays of shape ``(n,)`` stand at ``centres_s``.
 
     ``change[0]`` is NaN: the first window has no predecessor. ``anomaly_score`` is the smoothed published score;
-    ``novelty`` and ``lag_spectrum`` have their own axes ``novelty_s`` and ``lags_s``.
+    ``novelty`` and ``lag_spectrum`` have their own axes ``novelty_s`` and ``lags_s``. With covariates, ``change_left``
+    is the change signal without what they explain and ``change_explained`` the share of its variance that they do;
+    ``typicality_elsewhere`` is each window's mean cosine with the same worker's other clips. None when not given.
     """
 
     window_s: float
@@ -62,6 +76,10 @@ class Structure:
     segments: tuple[Segment, ...]
     anomalies: tuple[Anomaly, ...]
     published_anomalies: tuple[Anomaly, ...]
+    over_time: PeriodOverTime
+    change_left: Float64 | None = None
+    change_explained: float | None = None
+    typicality_elsewhere: Float64 | None = None
 
     @property
     def period_s(self) -> float | None:
@@ -75,6 +93,9 @@ def analyse(
     tokens: Floats | None = None,
     window_s: float | None = None,
     config: StructureConfig | None = None,
+    *,
+    covariates: ArrayLike | None = None,
+    elsewhere: tuple[Float64, int] | None = None,
 ) -> Structure:
     """Return the temporal structure of one clip.
 
@@ -84,6 +105,9 @@ def analyse(
     times_s : start of each window, seconds, strictly increasing, shape ``(n,)``.
     tokens : ``(n, t, d)``, in time order within the window; makes periods below two strides measurable.
     window_s : length of a window; default one stride.
+    covariates : what else moves the change signal, ``(n,)`` or ``(n, c)``: the head's rotation, blur; NaN for unknown.
+    elsewhere : the sum of unit rows of the same worker's other clips and their number, from
+        :func:`~egoclean.core.similarity.direction_sum`; tells what is rare here from what is rare everywhere.
 
     Raises
     ------
@@ -109,9 +133,20 @@ def analyse(
         minimum_s=config.minimum_anomaly_s,
     )
     stream = make_stream(richest, starts, length_s, stride_s)
-    coarse, segments, works = _segment(stream)
-    period = _main_period(works)
-    cycles = _cycles(stream, works)
+    coarse, rows, parts = _segment(stream)
+    blocks, apart = parts.cycle_long_blocks(coarse), coarse.steps(APART_S)
+    residuals = match_residuals(rows, coarse.values, blocks, apart)
+    shifts = find_shifts(residuals, np.repeat(parts.groups, np.diff(parts.edges)), coarse.step_s)
+    edges = [edge for shift in shifts for edge in (shift.first, shift.stop)]
+    segments = parts.split(edges, coarse.steps(LEAST_SEGMENT_S)).segments(coarse)
+    by_work = [_cycles(stream, work) for work in parts.works]
+    period = _main_period(parts.works, by_work)
+    cycles = tuple(sorted((cycle for found in by_work for cycle in found), key=lambda cycle: cycle.start_s))
+    odd = [*_odd_stretches(segments, config.minimum_anomaly_s), *_shifted(shifts, coarse, config.minimum_anomaly_s)]
+    left, explained = (None, None) if covariates is None else regress_out(change, covariates)
+    apart_from_clip = typicality(embeddings)
+    apart_from_worker = None if elsewhere is None else typicality(embeddings, elsewhere)
+    odd = [_with_rarity(anomaly, centres, apart_from_clip, apart_from_worker) for anomaly in odd]
     spectrum = lag_spectrum(stream, max(2, int(len(stream.values) * 0.6)))
     return Structure(
         window_s=length_s,
@@ -130,8 +165,12 @@ def analyse(
         regularity=regularity(cycles),
         cycles=cycles,
         segments=segments,
-        anomalies=_odd_stretches(segments, config.minimum_anomaly_s),
+        anomalies=tuple(sorted(odd, key=lambda anomaly: anomaly.start_s)),
         published_anomalies=found_published,
+        over_time=period_over_time(stream, period.period_s),
+        change_left=left,
+        change_explained=explained,
+        typicality_elsewhere=apart_from_worker,
     )
 
 
@@ -153,33 +192,42 @@ def check_inputs(embeddings: Floats, times_s: ArrayLike, tokens: Floats | None) 
     return starts
 
 
-def _segment(stream: Stream) -> tuple[Stream, tuple[Segment, ...], list[Work]]:
+def _segment(stream: Stream) -> tuple[Stream, Float32, Segmentation]:
     coarse = slower(stream, max(1, round(0.2 / stream.step_s)))
     first_guess = estimate_period([stream])
     block_s = max(4.0, 1.25 * (first_guess.period_s or 0.0))
     rows = delay_rows(coarse)
     profile = match_profile(rows, coarse.steps(block_s))
     least, memory, glance = max(2, coarse.steps(2.0)), 1.0 / coarse.step_s, coarse.steps(GLANCE_S)
-    edges = change_points(profile, least, memory, glance)
-    segments, works = find_segments(stream, coarse, rows, edges)
-    if not any(segment.label == REPETITIVE for segment in segments):
-        strict = change_points(profile, least, memory, glance, STRICT_PENALTY)
-        segments, works = find_segments(stream, coarse, rows, strict)
-    return coarse, segments, works
+    *usual, strict = change_points_of_each(profile, least, memory, glance, (*PENALTIES, STRICT_PENALTY))
+    tried: list[Segmentation] = []
+    for edges in {tuple(edges.tolist()): edges for edges in usual}.values():
+        parts = find_segments(stream, coarse, rows, edges)
+        if parts.confidence() >= LEAST_CONFIDENCE:
+            tried.append(parts)
+            if tried[0].worked_share() >= 1.0 - CLOSE_SHARE:
+                break  # no other can give much more
+    if not tried:
+        parts = find_segments(stream, coarse, rows, strict)
+        return coarse, rows, parts if parts.confidence() >= LEAST_CONFIDENCE else parts.without_periods()
+    most = max(parts.worked_share() for parts in tried)
+    return coarse, rows, next(parts for parts in tried if parts.worked_share() >= most - CLOSE_SHARE)
 
 
-def _main_period(works: list[Work]) -> Period:
-    repeating = [work for work in works if work.period.period_s is not None]
-    return max(repeating or works, key=lambda work: sum(stop - first for first, stop in work.spans)).period
+def _main_period(works: Sequence[Work], cycles: Sequence[tuple[Cycle, ...]]) -> Period:
+    """Return the period of the work with the most time in cycles; of the longest work when nothing repeats."""
+    in_cycles_s = [sum(cycle.stop_s - cycle.start_s for cycle in found) for found in cycles]
+    order = [(seconds, work.worked_points()) for seconds, work in zip(in_cycles_s, works, strict=True)]
+    repeating = [index for index, work in enumerate(works) if work.period.period_s is not None]
+    return works[max(repeating or range(len(works)), key=order.__getitem__)].period
 
 
-def _cycles(stream: Stream, works: list[Work]) -> tuple[Cycle, ...]:
-    found: list[Cycle] = []
-    for work in works:
-        if work.period.period_s is not None:
-            chains = [cycle_starts(stream, first, stop, work.period.period_s) for first, stop in work.spans]
-            found.extend(describe_cycles(stream, chains))
-    return tuple(sorted(found, key=lambda cycle: cycle.start_s))
+def _cycles(stream: Stream, work: Work) -> tuple[Cycle, ...]:
+    if work.period.period_s is None:
+        return ()
+    return describe_cycles(
+        stream, [cycle_starts(stream, first, stop, work.period.period_s) for first, stop in work.spans]
+    )
 
 
 def _odd_stretches(segments: tuple[Segment, ...], minimum_s: float) -> tuple[Anomaly, ...]:
@@ -203,6 +251,31 @@ def _odd_stretches(segments: tuple[Segment, ...], minimum_s: float) -> tuple[Ano
     return tuple(found)
 
 
+def _with_rarity(anomaly: Anomaly, centres_s: Float64, here: Float64, elsewhere: Float64 | None) -> Anomaly:
+    inside = (centres_s >= anomaly.start_s) & (centres_s < anomaly.stop_s)
+    if not inside.any():
+        return anomaly
+    everywhere = None if elsewhere is None else float(1.0 - elsewhere[inside].mean())
+    return replace(anomaly, rare_here=float(1.0 - here[inside].mean()), rare_everywhere=everywhere)
+
+
+def _shifted(shifts: list[Shift], coarse: Stream, minimum_s: float) -> list[Anomaly]:
+    start_s, step_s = coarse.start_s - coarse.step_s / 2, coarse.step_s
+    return [
+        Anomaly(
+            start_s + shift.first * step_s,
+            start_s + shift.stop * step_s,
+            start_s + (shift.peak + 0.5) * step_s,
+            shift.separation,
+            shift.least,
+            "shift",
+            "looks different while the work goes on",
+        )
+        for shift in shifts
+        if (shift.stop - shift.first) * step_s >= minimum_s
+    ]
+
+
 def structure_to_dict(structure: Structure) -> dict[str, Any]:
     """Return ``NAME_structure.json`` as plain data: strict JSON, NaN as None, arrays as lists."""
     cycles = [_plain(cycle) for cycle in structure.cycles]
@@ -221,7 +294,17 @@ def structure_to_dict(structure: Structure) -> dict[str, Any]:
         "segments": [_plain(segment) for segment in structure.segments],
         "anomalies": [_plain(anomaly) for anomaly in structure.anomalies],
         "published_anomalies": [_plain(anomaly) for anomaly in structure.published_anomalies],
+        "change_explained": structure.change_explained,
+        "over_time": {
+            "span_s": structure.over_time.span_s,
+            "centres_s": _listed(structure.over_time.centres_s),
+            "periods_s": _listed(structure.over_time.periods_s),
+        },
         **{name: _listed(getattr(structure, name)) for name in _ARRAYS},
+        **{
+            name: None if getattr(structure, name) is None else _listed(getattr(structure, name))
+            for name in ("change_left", "typicality_elsewhere")
+        },
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,12 @@ def structure_files(
     window_s: float | None,
     out: Path,
     config: StructureConfig,
+    covariates: Path | None = None,
+    others: Sequence[Path] = (),
 ) -> Path:
     """Write ``NAME_structure.json`` and ``NAME_diagnostics.png`` into ``out``; return the path of the first.
+
+    ``covariates`` (n,) or (n, c) are what else moves the change signal; ``others`` embeddings of other clips.
 
     Raises
     ------
@@ -45,10 +50,21 @@ def structure_files(
             picture_path=out / f"{stem}_diagnostics.png",
             similarity_path=None,
             title=stem,
+            covariates=None if covariates is None else load_array(covariates),
+            elsewhere=_sum_of_others(others),
         )
     except ValueError as error:
         raise UsageError(f"The arrays cannot be analysed: {error}", "Mend the array named here.") from error
     return target
+
+
+def _sum_of_others(paths: Sequence[Path]) -> tuple[Any, int] | None:
+    from egoclean.core.similarity import direction_sum
+
+    sums = [direction_sum(load_array(path), str(path)) for path in paths]
+    if len({total.shape for total, _ in sums}) > 1:
+        raise UsageError("The other clips' embeddings differ in width.", "Give embeddings of one model only.")
+    return (np.sum([total for total, _ in sums], axis=0), sum(count for _, count in sums)) if sums else None
 
 
 def _rows(embeddings: Path | None, similarity: Path | None) -> tuple[Any, str]:

@@ -59,13 +59,19 @@ def write_structure(
     picture_path: Path,
     similarity_path: Path | None,
     title: str,
+    covariates: Any = None,
+    elsewhere: tuple[Any, int] | None = None,
 ) -> dict[str, Any]:
-    """Analyse one clip's arrays, write the files and return the figures that tables show."""
+    """Analyse one clip's arrays, write the files and return the figures that tables show.
+
+    ``covariates`` and ``elsewhere`` are those of :func:`egoclean.core.structure.analyse`.
+    """
     from egoclean.charts.plots import write_diagnostics
     from egoclean.core.similarity import pooled_similarity
     from egoclean.core.structure import analyse, structure_to_dict
 
-    structure = analyse(embeddings, np.asarray(times_s, dtype=np.float64), tokens, window_s, config)
+    starts_s = np.asarray(times_s, dtype=np.float64)
+    structure = analyse(embeddings, starts_s, tokens, window_s, config, covariates=covariates, elsewhere=elsewhere)
     plain = structure_to_dict(structure)
     write_text(json_path, json.dumps(plain, indent=1, allow_nan=False) + "\n")
     if similarity_path is not None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from egoclean.config import StructureConfig
-from egoclean.core.similarity import cosine_similarity, rows_from_similarity
+from egoclean.core.similarity import cosine_similarity, direction_sum, rows_from_similarity
 from egoclean.core.structure import analyse, structure_to_dict
 
 BENCH = Path(__file__).resolve().parents[2] / "bench"
@@ -162,3 +162,46 @@ def test_a_bad_row_is_named(value, where):
     (rows if where == "embeddings" else tokens)[7] = value
     with pytest.raises(ValueError, match=f"Row 7 of {where}"):
         analyse(rows, times, tokens, 2.0)
+
+
+def test_covariates_say_how_much_of_the_change_is_theirs():
+    rng = np.random.default_rng(0)
+    turned = rng.random(60)
+    angle = np.cumsum(turned)
+    rows = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    found = analyse(rows, np.arange(60.0), None, 1.0, covariates=np.stack([turned**2, rng.random(60)], axis=1))
+    assert found.change_explained > 0.95
+    assert np.nanstd(found.change_left) < 0.3 * np.nanstd(found.change)
+    plain = structure_to_dict(found)
+    assert plain["change_explained"] == found.change_explained
+    assert plain["change_left"][0] is None
+    none = structure_to_dict(analyse(rows, np.arange(60.0), None, 1.0))
+    assert none["change_explained"] is none["change_left"] is none["typicality_elsewhere"] is None
+    with pytest.raises(ValueError, match=r"\(60,\).*\(59,\)"):
+        analyse(rows, np.arange(60.0), None, 1.0, covariates=turned[1:])
+
+
+def test_rare_here_and_rare_everywhere_are_two_numbers(bench):
+    clip, _ = bench.bench_clip(700)
+    made = bench.truth_embeddings(clip)
+    alone = analyse(made.means, made.starts_s, made.tokens, bench.WINDOW_S)
+    (odd, *_) = alone.anomalies
+    inside = (alone.centres_s >= odd.start_s) & (alone.centres_s < odd.stop_s)
+    assert odd.rare_everywhere is None
+    cosines = cosine_similarity(made.means)
+    assert odd.rare_here == pytest.approx(1 - cosines[inside].mean(), abs=1e-5)
+    beside = analyse(
+        made.means, made.starts_s, made.tokens, bench.WINDOW_S, elsewhere=direction_sum(made.means[inside])
+    )
+    assert beside.anomalies[0].rare_here == pytest.approx(odd.rare_here)
+    assert beside.anomalies[0].rare_everywhere == pytest.approx(1 - cosines[inside][:, inside].mean(), abs=1e-5)
+    assert beside.anomalies[0].rare_everywhere < beside.anomalies[0].rare_here
+    assert len(beside.typicality_elsewhere) == len(made.means)
+
+
+@pytest.mark.parametrize("seed", [700, 708])
+def test_anomalies_are_in_order_and_apart(bench, seed):
+    clip, _ = bench.bench_clip(seed)
+    made = bench.truth_embeddings(clip)
+    found = analyse(made.means, made.starts_s, made.tokens, bench.WINDOW_S)
+    assert all(a.stop_s <= b.start_s + 1e-9 for a, b in itertools.pairwise(found.anomalies))

@@ -312,3 +312,63 @@ def test_published_method_finds_a_planted_stretch_and_abstains_without_one():
     assert found.start_s < found.peak_s < found.stop_s
     assert found.score > found.threshold
     assert anomaly.published_anomalies(np.ones(50), np.arange(50.0), 1.0) == ()
+
+
+def test_the_period_over_time_follows_a_change_of_tempo():
+    rows = np.concatenate([periodic(30, 300, seed=1, noise=0.02), periodic(40, 300, seed=1, noise=0.02)])
+    found = period.period_over_time(stream_of(rows), 3.0)
+    assert found.span_s == pytest.approx(24.0)
+    assert found.spectra.shape == (len(found.centres_s), len(found.lags_s))
+    assert found.periods_s[0] == pytest.approx(3.0, rel=0.03)
+    assert found.periods_s[-1] == pytest.approx(4.0, rel=0.03)
+    first = period.cut(stream_of(rows), 0, 240)
+    assert np.allclose(found.spectra[0], period.lag_spectrum(first, len(found.lags_s)), atol=1e-6)
+
+
+def test_the_period_over_time_of_little_is_one_span_and_of_much_is_bounded():
+    short = period.period_over_time(stream_of(np.random.default_rng(0).normal(size=(6, 3))), None)
+    assert len(short.centres_s) == 1
+    assert np.isnan(short.periods_s).all()
+    single = period.period_over_time(stream_of(np.ones((1, 3))), None)
+    assert single.centres_s.tolist() == [0.0]
+    long = period.period_over_time(stream_of(np.random.default_rng(0).normal(size=(5000, 3))), None, most_spans=10)
+    assert len(long.centres_s) <= 11
+
+
+@settings(max_examples=20, deadline=None)
+@given(SEEDS, st.integers(1, 6), st.integers(1, 12))
+def test_median_of_known_is_numpys_without_nan(seed, count, width):
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(count, width)).astype(np.float32)
+    values[rng.random(values.shape) < 0.3] = np.nan
+    expected = [np.nan if np.isnan(c).all() else np.median(c[np.isfinite(c)].astype(float)) for c in values.T]
+    assert np.allclose(recognise.median_of_known(values), expected, equal_nan=True, atol=1e-6)
+
+
+@settings(max_examples=15, deadline=None)
+@given(SEEDS)
+def test_match_of_some_points_is_that_of_all(seed):
+    rng = np.random.default_rng(seed)
+    rows, blocks = unit(rng.normal(size=(30, 5))), np.array([[0, 7], [9, 15], [15, 24]])
+    points = rng.permutation(30)[:11]
+    assert np.allclose(recognise.match_of_work(rows, blocks, points), recognise.match_of_work(rows, blocks)[points])
+
+
+def test_few_directions_of_many_are_those_of_the_whole_decomposition():
+    rng = np.random.default_rng(0)
+    matrix = rng.normal(size=(600, 600)) @ np.diag(np.r_[np.linspace(9, 4, 24), np.full(576, 0.5)])
+    matrix = (matrix @ matrix.T).astype(np.float32)
+    values, vectors = stream._leading(matrix, 24)
+    exact_values, exact = np.linalg.eigh(matrix.astype(np.float64))
+    assert np.allclose(values, exact_values[-24:], rtol=1e-3)
+    assert np.linalg.norm(exact[:, -24:].T @ vectors, 2) == pytest.approx(1.0, abs=1e-3)
+    zeros, _ = stream._leading(np.zeros((600, 600), dtype=np.float32), 3)
+    assert np.allclose(zeros, 0)
+
+
+def test_each_penalty_gives_its_own_cut():
+    rng = np.random.default_rng(2)
+    profile = np.concatenate([np.full((60, 4), 0.2), np.full((50, 4), 0.8)]) + 0.05 * rng.normal(size=(110, 4))
+    cuts = segments.change_points_of_each(profile, 5, 1.0, 5, (4.0, 1e6))
+    assert cuts[0].tolist() == segments.change_points(profile, 5, 1.0, 5, 4.0).tolist()
+    assert cuts[1].tolist() == [0, 110]
