@@ -43,6 +43,8 @@ CHROMIUM = "/usr/bin/chromium"
 ERROR_SIGNS = ("Traceback (most recent call last)", "Error:", "database is locked")
 EASY = "30%"
 LIMIT_S = 600.0
+CHANGES = ((), ("--masks", "2"), ("--stride-s", "0.7"), ("--until", "structure"))
+"""What the first command line changes from run to run; the second and third one make steps be done anew."""
 
 
 class Hands(Protocol):
@@ -219,13 +221,12 @@ def egoclean(project: Project, log: Path, *arguments: str) -> int:
         ).returncode
 
 
-def run_over_and_over(project: Project, log: Path, ends: float) -> Counter[str]:
+def run_over_and_over(project: Project, log: Path, ends: float, changes: Sequence[Sequence[str]]) -> Counter[str]:
     """Run the project with changing settings until ``ends``; return how many commands ended with which status."""
     ended: Counter[str] = Counter()
-    changes = ((), ("--masks", "2"), ("--stride-s", "0.7"), ("--until", "structure"))
     number = 0
     while time.monotonic() < ends or not number:
-        status = egoclean(project, log, "run", *OPTIONS, *changes[number % len(changes)])
+        status = egoclean(project, log, "run", *changes[number % len(changes)])
         ended[f"run: {status}"] += 1
         number += 1
     return ended
@@ -247,7 +248,9 @@ def choose_over_and_over(project: Project, log: Path, ends: float, folder: Path)
     return +ended
 
 
-def at_work(project: Project, folder: Path, seconds: float, seed: int, browser: bool) -> dict[str, Any]:
+def at_work(
+    project: Project, folder: Path, seconds: float, seed: int, browser: bool, changes: Sequence[Sequence[str]]
+) -> dict[str, Any]:
     """Let four work on ``project`` for ``seconds``; return what each did. Logs go into ``folder``."""
     people = ("Ann", "Ben")
     servers = [serve(project, folder / f"app {name}.log") for name in people] if browser else []
@@ -264,7 +267,7 @@ def at_work(project: Project, folder: Path, seconds: float, seed: int, browser: 
     exports = folder / "exports"
     exports.mkdir()
     lines = {
-        "runner": lambda: run_over_and_over(project, folder / "runner.log", ends),
+        "runner": lambda: run_over_and_over(project, folder / "runner.log", ends, changes),
         "chooser": lambda: choose_over_and_over(project, folder / "chooser.log", ends, exports),
     }
     threads = [threading.Thread(target=_keep, args=(results, name, work)) for name, work in lines.items()]
@@ -312,8 +315,8 @@ def wait_for_runs(project: Project) -> None:
         time.sleep(0.2)
 
 
-def faults_found(project: Project, folder: Path, results: dict[str, Any]) -> list[str]:
-    """Return everything that was lost, doubled or went wrong, in words; call after a last quiet run."""
+def work_faults(project: Project, folder: Path, results: dict[str, Any]) -> list[str]:
+    """Return what was lost or doubled in the journal and what went wrong in a process or a run, in words."""
     faults = list(_journal_faults(project, results))
     faults += [f"{name}: {text}" for name in ("Ann", "Ben") for text in results[name].get("errors", ["died"])]
     for name in ("runner", "chooser"):
@@ -328,7 +331,7 @@ def faults_found(project: Project, folder: Path, results: dict[str, Any]) -> lis
         f"run {run.run_id}: {run.state}: {run.message}" for run in list_runs(project.runs) if run.state != RunState.DONE
     ]
     faults += [f"left behind: {path}" for path in temporaries(project.root.parent)]
-    return [*faults, *_catalog_faults(project)]
+    return faults
 
 
 def _journal_faults(project: Project, results: dict[str, Any]) -> Iterable[str]:
@@ -385,7 +388,7 @@ def try_four(folder: Path, seconds: float, seed: int, *, browser: bool, frames: 
     status = egoclean(project, logs / "first.log", "run", str(footage), *OPTIONS)
     if status != 0:
         raise SystemExit(f"the first run ended with status {status}: {(logs / 'first.log').read_text()[-2000:]}")
-    results = at_work(project, logs, seconds, seed, browser)
+    results = at_work(project, logs, seconds, seed, browser, [(*OPTIONS, *change) for change in CHANGES])
     shared = manifest(project, logs / "last.log")
     # every entry but the selections is addressed by its content: the other project may begin with copies of them
     shutil.copytree(
@@ -395,9 +398,8 @@ def try_four(folder: Path, seconds: float, seed: int, *, browser: bool, frames: 
     shutil.copyfile(project.decisions, alone.decisions)
     egoclean(alone, logs / "alone.log", "run", str(footage), *OPTIONS)
     same = shared == manifest(alone, logs / "alone.log")
-    faults = faults_found(project, logs, results) + (
-        [] if same else ["the manifest is not that of an undisturbed project"]
-    )
+    faults = [*work_faults(project, logs, results), *_catalog_faults(project)]
+    faults += [] if same else ["the manifest is not that of an undisturbed project"]
     journal = DecisionJournal(project.decisions).read()
     return {
         "seconds": seconds,
@@ -431,7 +433,9 @@ def main() -> None:
         person_process(given.person, given.seconds, given.seed, given.out, given.address)
         return
     with tempfile.TemporaryDirectory() as folder:
-        result = try_four(Path(folder), given.seconds, given.seed, browser=not given.without_browser, frames=150)
+        result = try_four(
+            Path(folder), given.seconds, given.seed, browser=not given.without_browser, frames=90, clips=3
+        )
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=1))

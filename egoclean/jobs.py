@@ -12,23 +12,22 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import cast
-
-from filelock import FileLock, Timeout
 
 from egoclean.cli.terminal import TerminalReporter
 from egoclean.errors import EgocleanError, UsageError
 from egoclean.report import RecordingReporter, Reporter, ReporterGroup
-from egoclean.store.atomic import disk_errors
 from egoclean.store.project import Project, Settings
 from egoclean.store.runs import RunInfo, RunRecorder, RunState, list_runs
+from egoclean.store.turns import run_turn
 
 DEMO_SOURCE = "demo:"
 """Source that stands for the synthetic demo; ``demo:tiny`` is its small form."""
 
 _PANEL_TIMEOUT_S = 120.0
+_WAITING = "Another run works on this project; this one goes on when that one has ended."
 
 
 def resolve_sources(project: Project, given: Sequence[str]) -> list[str]:
@@ -53,11 +52,13 @@ def run_here(
     until: str,
     workers: int | None = None,
     run_id: str | None = None,
+    again: Sequence[str] = (),
 ) -> int:
     """Run the pipeline in this process, told to standard error and the run folder; return the exit status.
 
     ``change`` turns the project's settings into those of this run, which are kept once all sources were found to be
-    there. Runs of one project take turns: each sees what the one before it left.
+    there. Runs of one project take turns: each sees what the one before it left. ``again`` names the only clips that
+    are worked on, also where they were refused before.
 
     Raises
     ------
@@ -71,7 +72,7 @@ def run_here(
     try:
         with TerminalReporter() as terminal:
             reporter = ReporterGroup([terminal, RecordingReporter(recorder)])
-            with _turn(project, reporter):
+            with run_turn(project, lambda: reporter.note(_WAITING)):
                 sources = resolve_sources(project, given)
                 summary = pipeline.run(
                     project,
@@ -80,6 +81,7 @@ def run_here(
                     reporter,
                     until=until,
                     workers=workers,
+                    again=again,
                     on_discovered=lambda: project.update(change, sources),
                 )
     except KeyboardInterrupt:
@@ -222,24 +224,6 @@ _workers: dict[Path, PanelWorker] = {}
 def request_panel(project: Project, clip_id: str, window: int, frame: int | None = None) -> Path:
     """Return the PNG of a window's truth-against-prediction panel, from the project's resident model worker."""
     return _workers.setdefault(project.root, PanelWorker(project)).panel(clip_id, window, frame)
-
-
-@contextlib.contextmanager
-def _turn(project: Project, reporter: Reporter) -> Iterator[None]:
-    """Wait until no other run works on the project; the kernel ends a dead run's turn."""
-    folder = project.cache_root() / "locks"
-    with disk_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(folder / f"run-{project.catalog_file().stem}.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        reporter.note("Another run works on this project; this one goes on when that one has ended.")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _demo_folder(project: Project, source: str, reporter: Reporter) -> str:

@@ -117,7 +117,10 @@ class Library:
         for clip_id, positions in windows.groupby("clip_id", sort=False).indices.items():
             part = parts.get(str(clip_id))
             if part is not None:
-                rows[positions, : part.shape[1]] = part[windows["window"].to_numpy()[positions]]
+                # a run with other settings may have replaced the entry and not yet the table of windows
+                numbers = windows["window"].to_numpy()[positions]
+                there = numbers < len(part)
+                rows[positions[there], : part.shape[1]] = part[numbers[there]]
         return rows
 
     def selection(self) -> SelectionView | None:
@@ -130,6 +133,13 @@ class Library:
         if entry is None:
             return None
         return selection_of(entry, build_config(SelectConfig, stored["config"], str(pointer)))
+
+    def selection_keys(self) -> frozenset[str]:
+        """Return the key of the saved selection, which the project needs though its catalog may be lost; or none."""
+        pointer = self.project.selections / SELECTION_FILE
+        return (
+            frozenset((json.loads(pointer.read_text(encoding="utf-8"))["key"],)) if pointer.is_file() else frozenset()
+        )
 
     def decisions(self) -> dict[tuple[str, int, int, str], Decision]:
         """Return what a person decided and did not undo, by stretch of footage."""

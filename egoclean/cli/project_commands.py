@@ -73,6 +73,12 @@ def ingest_command(context: click.Context, /, sources: tuple[str, ...], project_
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done, do nothing.")
 @click.option("--background", is_flag=True, help="Start the run in its own process and return at once.")
+@click.option(
+    "--again",
+    multiple=True,
+    metavar="CLIP_ID",
+    help="Work on this clip only, also where it was refused; can be repeated.",
+)
 @click.option("--run-id", hidden=True)
 @config_options(IngestConfig, RectifyConfig, ScoreConfig, EmbedConfig, StructureConfig, SelectConfig, ExportConfig)
 @click.pass_context
@@ -85,6 +91,7 @@ def run_command(
     workers: int | None,
     dry_run: bool,
     background: bool,
+    again: tuple[str, ...],
     run_id: str | None,
     **given: Any,
 ) -> None:
@@ -100,7 +107,9 @@ def run_command(
     if dry_run:
         _print_plan(project_folder, sources, given)
         return
-    context.exit(_run(project_folder, sources, given, ALL_VERBS, until=until, workers=workers, run_id=run_id))
+    context.exit(
+        _run(project_folder, sources, given, ALL_VERBS, until=until, workers=workers, run_id=run_id, again=again)
+    )
 
 
 @click.command("status")
@@ -121,6 +130,24 @@ def stop_command(project_folder: Path) -> None:
     """Stop the runs of a project; what is finished is kept."""
     for run_id in jobs.stop_runs(open_project(project_folder)):
         click.echo(run_id)
+
+
+@click.command("clean")
+@project_option
+@click.option("--dry-run", is_flag=True, help="Say what would be removed and how much it frees; remove nothing.")
+def clean_command(project_folder: Path, dry_run: bool) -> None:
+    """Remove the results in the project's cache that no project needs any more.
+
+    A result stays when the catalog of any project in this cache refers to it. Footage, begun work and what a person
+    decided stay as well.
+    """
+    from egoclean.library import Library
+    from egoclean.status import room_lines
+    from egoclean.store.clean import cache_use, clean_cache
+
+    library = Library(_existing(project_folder))
+    use = (cache_use if dry_run else clean_cache)(library.cache.root, library.selection_keys())
+    click.echo("\n".join(room_lines(use, removed=not dry_run)))
 
 
 @click.command("evaluate")
@@ -197,6 +224,7 @@ def _run(
     until: str,
     workers: int | None = None,
     run_id: str | None = None,
+    again: Sequence[str] = (),
 ) -> int:
     project = open_project(project_folder)
     return jobs.run_here(
@@ -206,6 +234,7 @@ def _run(
         until=until,
         workers=workers,
         run_id=run_id,
+        again=again,
     )
 
 

@@ -62,6 +62,11 @@ def chosen_row(event: object) -> int | None:
     return int(rows[0]) if rows else None
 
 
+def chosen_rows(event: object) -> list[int]:
+    """Return the positions of all rows selected in a table, from what ``st.dataframe(on_select=...)`` returned."""
+    return [int(row) for row in event["selection"]["rows"]] if event else []  # type: ignore[index]
+
+
 def chosen_points(event: object) -> Sequence[dict[str, object]]:
     """Return the points selected in a figure, from what ``st.plotly_chart(on_select=...)`` returned."""
     return event["selection"]["points"] if event else []  # type: ignore[index]
