@@ -232,24 +232,35 @@ def run_over_and_over(project: Project, log: Path, ends: float, changes: Sequenc
     return ended
 
 
-def choose_over_and_over(project: Project, log: Path, ends: float, folder: Path) -> Counter[str]:
-    """Select, export and evaluate until ``ends``; a manifest that cannot be read counts as status ``unreadable``."""
+def choose_over_and_over(
+    project: Project, log: Path, ends: float, folder: Path, verbs: Sequence[str] = ("select", "export", "evaluate")
+) -> Counter[str]:
+    """Select, export and evaluate until ``ends``; a manifest that cannot be read counts as ``unreadable``."""
     ended: Counter[str] = Counter()
     number = 0
     while time.monotonic() < ends or not number:
-        budget = ("30%", "50%", "70%")[number % 3]
-        ended[f"select: {egoclean(project, log, 'select', '--budget', budget)}"] += 1
         manifest = folder / f"{number}.jsonl"
-        ended[f"export: {egoclean(project, log, 'export', '--out', str(manifest))}"] += 1
+        options = {
+            "select": ("--budget", ("30%", "50%", "70%")[number % 3]),
+            "export": ("--out", str(manifest)),
+            "evaluate": ("--seeds", "2"),
+        }
+        for verb in verbs:
+            ended[f"{verb}: {egoclean(project, log, verb, *options[verb])}"] += 1
         ended["export: unreadable"] += not (manifest.is_file() and read_manifest(manifest))
-        if number % 2 == 0:
-            ended[f"evaluate: {egoclean(project, log, 'evaluate', '--seeds', '2')}"] += 1
         number += 1
     return +ended
 
 
 def at_work(
-    project: Project, folder: Path, seconds: float, seed: int, browser: bool, changes: Sequence[Sequence[str]]
+    project: Project,
+    folder: Path,
+    seconds: float,
+    seed: int,
+    *,
+    browser: bool,
+    changes: Sequence[Sequence[str]],
+    verbs: Sequence[str] = ("select", "export", "evaluate"),
 ) -> dict[str, Any]:
     """Let four work on ``project`` for ``seconds``; return what each did. Logs go into ``folder``."""
     people = ("Ann", "Ben")
@@ -268,7 +279,7 @@ def at_work(
     exports.mkdir()
     lines = {
         "runner": lambda: run_over_and_over(project, folder / "runner.log", ends, changes),
-        "chooser": lambda: choose_over_and_over(project, folder / "chooser.log", ends, exports),
+        "chooser": lambda: choose_over_and_over(project, folder / "chooser.log", ends, exports, verbs),
     }
     threads = [threading.Thread(target=_keep, args=(results, name, work)) for name, work in lines.items()]
     for thread in threads:
@@ -388,7 +399,9 @@ def try_four(folder: Path, seconds: float, seed: int, *, browser: bool, frames: 
     status = egoclean(project, logs / "first.log", "run", str(footage), *OPTIONS)
     if status != 0:
         raise SystemExit(f"the first run ended with status {status}: {(logs / 'first.log').read_text()[-2000:]}")
-    results = at_work(project, logs, seconds, seed, browser, [(*OPTIONS, *change) for change in CHANGES])
+    results = at_work(
+        project, logs, seconds, seed, browser=browser, changes=[(*OPTIONS, *change) for change in CHANGES]
+    )
     shared = manifest(project, logs / "last.log")
     # every entry but the selections is addressed by its content: the other project may begin with copies of them
     shutil.copytree(

@@ -47,8 +47,8 @@ def test_four_at_work_lose_and_double_nothing(bench, own_project, tmp_path):
     before = [(step.clip_id, step.verb, step.key) for step in Library(own_project).steps() if step.clip_id]
     logs = tmp_path / "logs"
     logs.mkdir()
-    changes = [("--budget", "40%"), ("--until", "structure")]
-    results = bench.at_work(own_project, logs, 2.0, 3, False, changes)
+    options = {"changes": [("--budget", "40%"), ("--until", "structure")], "verbs": ("export",)}
+    results = bench.at_work(own_project, logs, 2.0, 3, browser=False, **options)
     assert results["Ann"]["notes"]
     assert results["Ben"]["notes"]
     assert bench.work_faults(own_project, logs, results) == []
