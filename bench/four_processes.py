@@ -53,8 +53,8 @@ class Hands(Protocol):
     def open(self, page: str) -> None:
         """Open a page."""
 
-    def write(self, label: str, text: str) -> None:
-        """Write into a field."""
+    def write(self, label: str, text: str) -> bool:
+        """Write into a field; False where there is none."""
 
     def press(self, label: str) -> bool:
         """Press a button; False where there is none that can be pressed."""
@@ -72,7 +72,7 @@ class BrowserHands:
     def __init__(self, address: str, browser: Any) -> None:
         self._address, self._seen = address, list[str]()
         self._page = browser.new_page(viewport={"width": 1280, "height": 900})
-        self._page.set_default_timeout(60_000)
+        self._page.set_default_timeout(120_000)
         self._page.on("pageerror", lambda error: self._seen.append(f"script: {error}"))
 
     def open(self, page: str) -> None:
@@ -80,12 +80,15 @@ class BrowserHands:
         self._page.goto(f"{self._address}/{page}")
         self._settle()
 
-    def write(self, label: str, text: str) -> None:
+    def write(self, label: str, text: str) -> bool:
         """Write into a field."""
-        field = self._page.get_by_label(label, exact=True).first
-        field.fill(text)
-        field.press("Enter")
+        field = self._page.get_by_test_id("stMain").get_by_role("textbox", name=label, exact=True)
+        if not field.count():
+            return False
+        field.first.fill(text)
+        field.first.press("Enter")
         self._settle()
+        return True
 
     def press(self, label: str) -> bool:
         """Press a button."""
@@ -129,9 +132,12 @@ class PageHands:
         self._app.switch_page(f"pages/{page}.py").run()
         self._note()
 
-    def write(self, label: str, text: str) -> None:
+    def write(self, label: str, text: str) -> bool:
         """Write into a field."""
-        next(item for item in self._app.text_input if item.label == label).set_value(text)
+        field = next((item for item in self._app.text_input if item.label == label), None)
+        if field is not None:
+            field.set_value(text)
+        return field is not None
 
     def press(self, label: str) -> bool:
         """Press a button."""
@@ -165,7 +171,7 @@ def be_a_person(hands: Hands, name: str, seconds: float, seed: int) -> dict[str,
     chance, ends = random.Random(seed), time.monotonic() + seconds
     done: dict[str, Any] = {"notes": [], "undos": 0, "selections": 0, "starts": 0}
     hands.open("review")
-    while time.monotonic() < ends or not done["notes"]:
+    while time.monotonic() < ends:
         draw = chance.random()
         if draw < 0.08:
             hands.open("select")
@@ -182,11 +188,7 @@ def be_a_person(hands: Hands, name: str, seconds: float, seed: int) -> dict[str,
 
 
 def _decide(hands: Hands, note: str, chance: random.Random, notes: list[str]) -> bool:
-    try:
-        hands.write("Note", note)
-    except (StopIteration, TimeoutError):
-        return False
-    if hands.press(chance.choice(("Keep", "Reject"))):
+    if hands.write("Note", note) and hands.press(chance.choice(("Keep", "Reject"))):
         notes.append(note)
         return True
     return False

@@ -36,6 +36,7 @@ def own_project(request, tmp_path):
     for path in demo_project.cache_root().iterdir():
         if path.name not in ("catalogs", "tables", "locks", "partial", "quarantine", "select"):
             (cache / path.name).symlink_to(path, target_is_directory=path.is_dir())
+    shutil.copytree(demo_project.cache_root() / "select", cache / "select")
     copy.catalog_file().parent.mkdir()
     shutil.copyfile(demo_project.catalog_file(), copy.catalog_file())
     shutil.copytree(demo_project.tables(), copy.tables())
