@@ -171,8 +171,8 @@ def be_a_person(hands: Hands, name: str, seconds: float, seed: int) -> dict[str,
     chance, ends = random.Random(seed), time.monotonic() + seconds
     done: dict[str, Any] = {"notes": [], "undos": 0, "selections": 0, "starts": 0}
     hands.open("review")
-    while time.monotonic() < ends:
-        draw = chance.random()
+    draw = 1.0
+    while time.monotonic() < ends or draw == 1.0:
         if draw < 0.08:
             hands.open("select")
             hands.move("Share of all windows, per cent")
@@ -184,6 +184,7 @@ def be_a_person(hands: Hands, name: str, seconds: float, seed: int) -> dict[str,
             hands.open("review")
         elif draw < 0.35 or not _decide(hands, f"{name} {len(done['notes'])}", chance, done["notes"]):
             done["undos"] += hands.press("Undo")
+        draw = chance.random()
     return {**done, "errors": hands.errors()}
 
 
