@@ -204,15 +204,33 @@ def export_command(project_folder: Path, out: Path, **given: Any) -> None:
 @click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True, help="Port to listen on.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--i-understand-there-is-no-login", "no_login", is_flag=True, help="Needed for any other --host.")
+@click.option(
+    "--login",
+    "secrets",
+    type=click.Path(path_type=Path),
+    help="Ask who comes: Streamlit secrets (TOML) whose [auth] names an OpenID Connect provider.",
+)
+@click.option("--allow", multiple=True, metavar="MAIL", help="With --login: let in this address or @domain; repeat.")
 @click.option("--open/--no-open", "open_browser", default=False, help="Open a browser window.")
-def app_command(project_folder: Path, port: int, host: str, no_login: bool, open_browser: bool) -> None:
+def app_command(
+    project_folder: Path,
+    port: int,
+    host: str,
+    no_login: bool,
+    secrets: Path | None,
+    allow: tuple[str, ...],
+    open_browser: bool,
+) -> None:
     """Open the dashboard on a project."""
-    if host not in ("127.0.0.1", "localhost", "::1") and not no_login:
+    if secrets is None and allow:
+        raise UsageError("--allow says who a login lets in, and there is no login.", "Add --login FILE.")
+    if host not in ("127.0.0.1", "localhost", "::1") and not no_login and secrets is None:
         raise UsageError(
             f"The dashboard has no login and {host} lets others reach it.",
-            "Use an SSH tunnel, or add --i-understand-there-is-no-login.",
+            "Use an SSH tunnel, ask who comes with --login and --allow, or add --i-understand-there-is-no-login.",
         )
-    sys.exit(jobs.serve_dashboard(open_project(project_folder), host, port, open_browser))
+    login = None if secrets is None else jobs.read_login(secrets, allow)
+    sys.exit(jobs.serve_dashboard(open_project(project_folder), host, port, open_browser, login))
 
 
 def _run(

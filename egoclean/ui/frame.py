@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from egoclean.library import Library
-from egoclean.ui import loaders
+from egoclean.ui import loaders, login
 from egoclean.ui.format import count, footage, plain, shorten
 from egoclean.ui.glossary import TERMS, meaning
 from egoclean.ui.guards import active_run
@@ -50,6 +50,7 @@ def draw_sidebar() -> None:
                 st.badge("a run is at work", icon=":material/sync:", color="blue")
             for verb, card in model_cards(library).items():
                 _model_line(_MODEL_VERBS[verb], card)
+        login.show_person()
         with st.popover("Words and figures", icon=":material/help:", width="stretch"):
             for term, text in TERMS.items():
                 st.markdown(f"**{plain(term)}** – {plain(text)}")

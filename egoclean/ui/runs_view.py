@@ -69,7 +69,8 @@ def stage_text(stage: StageProgress) -> str:
     parts = [f"**{plain(stage.verb)}**", f"{stage.done:,.0f} of {stage.total:,.0f} {plain(stage.unit)}"]
     if stage.rate is not None:
         slow = f"{1 / stage.rate:,.3g} s a {plain(stage.unit.removesuffix('s'))}"
-        parts.append(f"{stage.rate:,.3g} {plain(stage.unit)}/s" if stage.rate >= 1 else slow)
+        digits = ",.0f" if stage.rate >= 100 else ",.3g"
+        parts.append(f"{stage.rate:{digits}} {plain(stage.unit)}/s" if stage.rate >= 1 else slow)
     if stage.state == "done":
         parts.append(f"done in {duration(stage.seconds)}")
     elif stage.seconds_left is not None:
