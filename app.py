@@ -51,7 +51,7 @@ def draw() -> None:
     page = st.navigation(pages, position="sidebar" if login.is_in() else "hidden", expanded=True)
     login.require_login()
     try:
-        frame.draw_sidebar()
+        frame.draw_sidebar(page.url_path or first)
         page.run()
     except EgocleanError as error:
         start.show_error(error)

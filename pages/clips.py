@@ -15,7 +15,7 @@ if shown.empty:
     st.info("No clip passes this filter.")
     st.stop()
 
-browse, play = st.tabs(["Browse", "Play"], key="clips_tab", on_change="rerun")
+browse, play = st.tabs(["Browse", "Play"], key="clips_tab", on_change="rerun", bind="query-params")
 if browse.open:
     with browse:
         form = st.segmented_control("Show as", ("grid", "table"), default="grid", required=True, key="clips_form")

@@ -77,6 +77,11 @@ class Project:
         return self.root / "selections"
 
     @property
+    def views(self) -> Path:
+        """Folder of the views that people saved under a name."""
+        return self.root / "views"
+
+    @property
     def exports(self) -> Path:
         """Folder of the manifests exported from the dashboard."""
         return self.root / "exports"
@@ -213,7 +218,7 @@ def open_project(root: Path) -> Project:
 
 def _is_ours(path: Path) -> bool:
     """Whether something in a folder may be what a run that was killed early left of a project."""
-    ours = path.name in (".DS_Store", "runs", "decisions.jsonl", "selections", "exports")
+    ours = path.name in (".DS_Store", "runs", "decisions.jsonl", "selections", "exports", "views")
     is_lock = path.name.startswith(".") and path.suffix == ".lock"
     return ours or is_lock or is_temporary(path.name)
 

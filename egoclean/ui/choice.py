@@ -45,6 +45,7 @@ def window_picker(windows: pd.DataFrame) -> int:
         list(starts),
         format_func=lambda number: f"{number} · at {moment(starts[number])}",
         key="window",
+        bind="query-params",
         help=meaning("window"),
     )
 

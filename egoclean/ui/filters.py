@@ -21,7 +21,9 @@ def filter_clips(table: pd.DataFrame) -> pd.DataFrame:
     )
     offered = [name for name in _GROUPS if 1 < table[name].nunique(dropna=False) <= _MOST_CHOICES][: len(places)]
     wanted = {
-        name: place.multiselect(name.capitalize(), _choices(table[name]), key=f"clips_{name}", placeholder="any")
+        name: place.multiselect(
+            name.capitalize(), _choices(table[name]), key=f"clips_{name}", bind="query-params", placeholder="any"
+        )
         for name, place in zip(offered, places, strict=False)
     }
     shown = table[matching(table, text or "", wanted)]

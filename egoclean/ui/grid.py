@@ -17,7 +17,7 @@ _COLUMNS = 4
 def clip_grid(library: Library, clip_ids: Sequence[str], open_clip: Callable[[str], None]) -> None:
     """Show the posters of clips, 24 a page; a tile's button calls ``open_clip`` with the clip's id."""
     pages = max(1, -(-len(clip_ids) // TILES))
-    page = st.pagination(pages, key="clips_page") if pages > 1 else 1
+    page = st.pagination(pages, key="clips_page", bind="query-params") if pages > 1 else 1
     found = loaders.clip_steps(library)
     shown = clip_ids[(page - 1) * TILES : page * TILES]
     places = st.columns(_COLUMNS)
