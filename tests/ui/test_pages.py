@@ -12,7 +12,6 @@ from egoclean.exporters.manifest import read_manifest
 from egoclean.store.catalog import StepRow, StepStatus
 from egoclean.store.decisions import DecisionJournal, Verdict
 from egoclean.store.runs import RunRecorder, RunState
-from egoclean.store.views import SavedView, list_views, save_view
 from egoclean.ui.first_minute import PAGE_SENTENCES
 
 PAGES = [name.lower() for name in PAGE_SENTENCES]
@@ -292,22 +291,3 @@ def test_undo_takes_back_ones_own_and_a_note_typed_last_is_kept(project, open_pa
     assert journal.read()[0].note == "left hand"
     assert widget(mine.button, "Undo").disabled
     assert not widget(theirs.button, "Undo").disabled
-
-
-def test_a_view_is_saved_listed_and_forgotten(project, library, open_page):
-    save_view(project.views, SavedView("one clip", "structure", {"clip": [library.clips()[-1].clip_id]}))
-    app = open_page("select")
-    low = float(library.windows()["score"].median())
-    slider = widget(app.slider, "Keep scores from … to …")
-    slider.set_value((low, slider.max)).run()
-    widget(app.button, "Save this view").click().run()
-    assert len(list_views(project.views)) == 1, "a view without a name is not kept"
-    widget(app.text_input, "Name").set_value(" the   same ").run()
-    widget(app.button, "Save this view").click().run()
-    assert not app.exception
-    saved = list_views(project.views)[-1]
-    assert (saved.name, saved.page) == ("the same", "select")
-    assert saved.ranges["select_scores"][0] == widget(app.slider, "Keep scores from … to …").value[0] > 0
-    assert [item.label for item in app.button if item.key in ("view_0", "view_1")] == ["one clip", "the same"]
-    app.button(key="forget_0").click().run()
-    assert [view.name for view in list_views(project.views)] == ["the same"]
