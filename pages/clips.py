@@ -9,7 +9,7 @@ from egoclean.ui.tables import clip_table
 
 frame.title("Clips", "Browse the footage: filter, look, play frame by frame.")
 library = guards.require_clips()
-table = clip_table(loaders.clip_steps(library))
+table = filters.with_signals(clip_table(loaders.clip_steps(library)), loaders.windows(library))
 shown = filters.filter_clips(table)
 if shown.empty:
     st.info("No clip passes this filter.")

@@ -127,9 +127,9 @@ def test_clips_search_narrows_and_open_plays(library, open_page):
     wanted = library.clips()[-1].clip_id
     app.text_input[0].set_value(wanted).run()
     assert f"1 clip of {len(library.clips())}" in texts(app)
-    widget(app.button, "Open").click().run()
+    next(item for item in app.button if item.label.startswith("Open ")).click().run()
     assert not app.exception
-    assert app.selectbox[0].value == wanted
+    assert widget(app.selectbox, "Clip").value == wanted
     app.text_input[0].set_value("no clip has this name").run()
     assert "No clip passes this filter." in texts(app)
 
