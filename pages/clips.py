@@ -18,9 +18,10 @@ if shown.empty:
 browse, play = st.tabs(["Browse", "Play"], key="clips_tab", on_change="rerun", bind="query-params")
 if browse.open:
     with browse:
-        form = st.segmented_control("Show as", ("grid", "table"), default="grid", required=True, key="clips_form")
+        bar = st.container(horizontal=True, vertical_alignment="bottom", gap="large")
+        form = bar.segmented_control("Show as", ("grid", "table"), default="grid", required=True, key="clips_form")
         if form == "grid":
-            clip_grid(library, list(shown["clip_id"]), open_clip=clip_view.open_clip)
+            clip_grid(library, list(shown["clip_id"]), clip_view.open_clip, bar)
         else:
             event = st.dataframe(
                 shown,

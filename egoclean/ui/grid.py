@@ -11,6 +11,7 @@ from importlib import resources
 from typing import Any, Final
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from egoclean.library import Library
 from egoclean.ui import loaders, media
@@ -23,14 +24,18 @@ _SELECTED: Final = "clips_selected"
 _GRID: Final = "clips_grid"
 
 
-def clip_grid(library: Library, clip_ids: Sequence[str], open_clip: Callable[[str], None]) -> list[str]:
-    """Show the tiles of clips and return the ids of the selected ones; opening a clip calls ``open_clip``."""
-    foot = st.container(horizontal=True, vertical_alignment="bottom")
-    tiles = foot.segmented_control(
+def clip_grid(
+    library: Library, clip_ids: Sequence[str], open_clip: Callable[[str], None], bar: DeltaGenerator
+) -> list[str]:
+    """Show the tiles of clips and return the ids of the selected ones; opening a clip calls ``open_clip``.
+
+    How many tiles and which page of them is chosen in ``bar``.
+    """
+    tiles = bar.segmented_control(
         "Tiles a page", SIZES, default=SIZES[0], required=True, key="clips_tiles", bind="query-params"
     )
     pages = max(1, -(-len(clip_ids) // tiles))
-    with foot:
+    with bar:
         page = st.pagination(pages, key="clips_page", bind="query-params") if pages > 1 else 1
     found = loaders.clip_steps(library)
     shown = clip_ids[(page - 1) * tiles : page * tiles]

@@ -21,10 +21,11 @@ class Tiles {
       this.shown = shown;
       this.tiles = data.tiles;
       this.anchor = 0;
+      // later answers of the server may be older than the last click: what is selected is known here
+      this.selected = new Set(data.selected);
       this.box.replaceChildren(...data.tiles.map((about, index) => this.tile(about, index)));
+      this.mark();
     }
-    this.selected = new Set(data.selected);
-    this.mark();
   }
 
   tile(about, index) {
