@@ -3,6 +3,7 @@
 import pytest
 
 from egoclean.library import Library
+from egoclean.ui.format import short_names
 
 pytestmark = pytest.mark.browser
 
@@ -39,4 +40,9 @@ def test_the_grid_scrubs_selects_and_opens(visit, demo_address, own_project):
     page.keyboard.press("Enter")
     page.get_by_text("All facts").wait_for()
     tab.wait()
-    assert page.get_by_label("Clip", exact=True).first.input_value() == Library(own_project).clips()[2].facts["name"]
+    shown = page.locator("input[role=combobox][aria-label='Clip']").input_value()
+    assert shown == short_names([clip.clip_id for clip in clips])[clips[2].clip_id]
+    page.get_by_role("link", name="Rectify", exact=True).click()
+    page.get_by_role("heading", name="Rectify", exact=True).wait_for()
+    tab.wait()
+    assert page.locator("input[role=combobox][aria-label='Clip']").input_value() == shown
