@@ -14,7 +14,6 @@ from egoclean.ui.format import moment, shorten
 from egoclean.ui.glossary import meaning
 
 _LABEL_LETTERS = 90
-_KEPT_CLIP = "kept_clip"
 
 
 def clip_picker(library: Library, verb: str | None = None) -> ClipRow:
@@ -25,10 +24,6 @@ def clip_picker(library: Library, verb: str | None = None) -> ClipRow:
     items = loaders.clip_steps(library).values()
     offered = {item.clip.clip_id: item.clip for item in items if verb is None or _done(item, verb)}
     _forget_unless_in("clip", offered)
-    kept = st.session_state.get(_KEPT_CLIP)
-    if "clip" not in st.session_state and "clip" not in st.query_params and kept in offered:
-        # a clip chosen elsewhere than in this field does not outlive a change of page by itself
-        st.session_state["clip"] = kept
     names = loaders.names(library)
     chosen = st.selectbox(
         "Clip",
@@ -38,7 +33,6 @@ def clip_picker(library: Library, verb: str | None = None) -> ClipRow:
         bind="query-params",
         help=meaning("clip"),
     )
-    st.session_state[_KEPT_CLIP] = chosen
     return offered[chosen]
 
 
@@ -61,7 +55,7 @@ def choose(clip_id: str, window: int | None = None) -> None:
     st.session_state["clip"] = clip_id
     name = loaders.names(loaders.open_library()).get(clip_id)
     if name is not None:
-        # what is set here reaches the address, and so the next page, only when it is written there too
+        # what is set here reaches the address only when it is written there too
         st.query_params["clip"] = shorten(name, _LABEL_LETTERS)
     if window is not None:
         st.session_state["window"] = int(window)
