@@ -11,7 +11,7 @@ from pathlib import Path
 import streamlit as st
 
 from egoclean.errors import EgocleanError
-from egoclean.ui import frame, media, start
+from egoclean.ui import frame, login, media, start
 
 # Section to (file in pages/, title, icon): edit here to reorder or rename; the first page is where one lands.
 PAGES = {
@@ -48,9 +48,10 @@ def draw() -> None:
         ]
         for section, rows in PAGES.items()
     }
-    page = st.navigation(pages, expanded=True)
+    page = st.navigation(pages, position="sidebar" if login.is_in() else "hidden", expanded=True)
+    login.require_login()
     try:
-        frame.draw_sidebar()
+        frame.draw_sidebar(page.url_path or first)
         page.run()
     except EgocleanError as error:
         start.show_error(error)

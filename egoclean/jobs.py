@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import json
 import os
+import re
 import select
 import signal
 import subprocess
 import sys
 import threading
 import time
+import tomllib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
@@ -21,11 +25,55 @@ from egoclean.errors import EgocleanError, UsageError
 from egoclean.report import RecordingReporter, Reporter, ReporterGroup
 from egoclean.store.project import Project, Settings
 from egoclean.store.runs import RunInfo, RunRecorder, RunState, list_runs
+from egoclean.store.turns import run_turn
 
 DEMO_SOURCE = "demo:"
 """Source that stands for the synthetic demo; ``demo:tiny`` is its small form."""
 
 _PANEL_TIMEOUT_S = 120.0
+_AUTH_KEYS = ("redirect_uri", "cookie_secret", "client_id", "client_secret", "server_metadata_url")
+_SECRET_LETTERS = 32
+_WAITING = "Another run works on this project; this one goes on when that one has ended."
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who may see the dashboard: a file of Streamlit's secrets with ``[auth]``, and mail addresses or @domains."""
+
+    secrets: Path
+    allowed: tuple[str, ...]
+
+
+def read_login(secrets: Path, allowed: Sequence[str]) -> Login:
+    """Return the login that a secrets file and a list of who may come in describe.
+
+    Raises
+    ------
+    UsageError : nobody is allowed, an address is none, the file does not describe a login, or Authlib is missing.
+    """
+    if not allowed or not all(re.fullmatch(r"[^@\s,]*@[^@\s,]+", item) for item in allowed):
+        raise UsageError(
+            f"A login needs the mail addresses it lets in, found {', '.join(allowed) or 'none'}.",
+            "Name each with --allow ann@example.org, or a whole domain with --allow @example.org.",
+        )
+    try:
+        auth = tomllib.loads(secrets.read_text(encoding="utf-8")).get("auth")
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"{secrets} cannot be read as secrets: {error}.", "Give a TOML file with [auth].") from error
+    auth = auth if isinstance(auth, dict) else {}
+    missing = [name for name in _AUTH_KEYS if not isinstance(auth.get(name), str)]
+    if missing:
+        raise UsageError(
+            f"[auth] in {secrets} lacks {', '.join(missing)}.", f"It must hold {', '.join(_AUTH_KEYS)}, each a text."
+        )
+    if len(auth["cookie_secret"]) < _SECRET_LETTERS:
+        raise UsageError(
+            f"cookie_secret in {secrets} has fewer than {_SECRET_LETTERS} letters and could be guessed.",
+            'Make one with: python -c "import secrets; print(secrets.token_hex(32))"',
+        )
+    if importlib.util.find_spec("authlib") is None:
+        raise UsageError("A login needs the library Authlib.", 'Install it with: pip install "egoclean[login]"')
+    return Login(secrets.absolute(), tuple(item.lower() for item in allowed))
 
 
 def resolve_sources(project: Project, given: Sequence[str]) -> list[str]:
@@ -45,13 +93,18 @@ def resolve_sources(project: Project, given: Sequence[str]) -> list[str]:
 def run_here(
     project: Project,
     given: Sequence[str],
-    settings: Settings,
+    change: Callable[[Settings], Settings],
     *,
     until: str,
     workers: int | None = None,
     run_id: str | None = None,
+    again: Sequence[str] = (),
 ) -> int:
     """Run the pipeline in this process, told to standard error and the run folder; return the exit status.
+
+    ``change`` turns the project's settings into those of this run, which are kept once all sources were found to be
+    there. Runs of one project take turns: each sees what the one before it left. ``again`` names the only clips that
+    are worked on, also where they were refused before.
 
     Raises
     ------
@@ -59,21 +112,24 @@ def run_here(
     """
     from egoclean import pipeline
 
-    sources = resolve_sources(project, given)
+    change(project.settings())
+    resolve_sources(project, given)
     recorder = RunRecorder(project.runs, sys.argv[1:], run_id)
     try:
         with TerminalReporter() as terminal:
             reporter = ReporterGroup([terminal, RecordingReporter(recorder)])
-            folders = [_demo_folder(project, source, reporter) for source in sources]
-            summary = pipeline.run(
-                project,
-                settings,
-                folders,
-                reporter,
-                until=until,
-                workers=workers,
-                on_discovered=lambda: project.save(sources, settings),
-            )
+            with run_turn(project, lambda: reporter.note(_WAITING)):
+                sources = resolve_sources(project, given)
+                summary = pipeline.run(
+                    project,
+                    change(project.settings()),
+                    [_demo_folder(project, source, reporter) for source in sources],
+                    reporter,
+                    until=until,
+                    workers=workers,
+                    again=again,
+                    on_discovered=lambda: project.update(change, sources),
+                )
     except KeyboardInterrupt:
         recorder.finish(RunState.INTERRUPTED, "Stopped; running again goes on where it was.")
         raise
@@ -123,7 +179,7 @@ def stop_runs(project: Project) -> list[str]:
     return [run.run_id for run in list_runs(project.runs) if stop_run(run)]
 
 
-def serve_dashboard(project: Project, host: str, port: int, open_browser: bool) -> int:
+def serve_dashboard(project: Project, host: str, port: int, open_browser: bool, login: Login | None = None) -> int:
     """Serve the dashboard until it is stopped; return its exit status."""
     app = Path(__file__).resolve().parent.parent / "app.py"
     flags = {
@@ -138,6 +194,7 @@ def serve_dashboard(project: Project, host: str, port: int, open_browser: bool) 
         "client.showErrorDetails": "none",
         "browser.gatherUsageStats": "false",
         "runner.magicEnabled": "false",
+        **({} if login is None else {"secrets.files": str(login.secrets)}),
     }
     command = [
         sys.executable,
@@ -147,8 +204,14 @@ def serve_dashboard(project: Project, host: str, port: int, open_browser: bool) 
         str(app),
         *(f"--{name}={value}" for name, value in flags.items()),
     ]
-    environment = {**os.environ, "EGOCLEAN_PROJECT": str(project.root)}
-    process = subprocess.Popen(command, env=environment, cwd=app.parent)
+    environment = {**os.environ, "EGOCLEAN_PROJECT": str(project.root), "EGOCLEAN_STARTED_IN": str(Path.cwd())}
+    environment.pop("EGOCLEAN_ALLOWED", None)
+    if login is not None:
+        environment["EGOCLEAN_ALLOWED"] = ",".join(login.allowed)
+    if environment.get("EGOCLEAN_CACHE"):
+        environment["EGOCLEAN_CACHE"] = str(Path(environment["EGOCLEAN_CACHE"]).absolute())
+    # Streamlit takes its theme from .streamlit in the folder it starts in, and this one is part of the package.
+    process = subprocess.Popen(command, env=environment, cwd=Path(__file__).resolve().parent / "ui")
     try:
         return process.wait()
     finally:

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from egoclean.errors import SourceError
+from egoclean.errors import SourceError, UsageError
 from egoclean.library import Library
 from egoclean.records import Clip, Problem, Severity, SourceClip
 from egoclean.report import Reporter, SilentReporter
@@ -124,15 +124,18 @@ def run(
     *,
     until: str = "export",
     workers: int | None = None,
+    again: Sequence[str] = (),
     on_discovered: Callable[[], None] | None = None,
 ) -> RunSummary:
     """Do every verb up to ``until`` for every clip of ``sources``; return how it ended.
 
     A clip that is rejected, or whose job fails, is recorded with its reason and the others go on. ``on_discovered`` is
-    called once all sources were found to be there.
+    called once all sources were found to be there. ``again`` names the only clips on which there is work to do, and
+    forgets that they were refused; the others stay as they are.
 
     Raises
     ------
+    UsageError : ``again`` names a clip that the sources do not hold.
     EgocleanError : nothing could be started, or the disk is full; what is finished is kept.
     """
     select.check_options(settings.select)
@@ -147,6 +150,7 @@ def run(
     clips = _fingerprint(state, source_clips, workers)
     state.library.catalog.replace_clips([clip_row(clip) for clip in clips], [note.message for note in notes])
     _forget_outdated(state, clips)
+    _forget_refusals(state, clips, again)
     for verbs, resource in _STAGES:
         processes = model_processes(settings, workers) if resource == "model" else _core_count(workers)
         clips = run_stage(state, clips, verbs, processes)
@@ -208,6 +212,19 @@ def _forget_outdated(state: RunState, clips: Iterable[Clip]) -> None:
     for clip in clips:
         keep += [(clip.clip_id, verb, key.key) for verb, key in _clip_keys(clip, state.settings).items()]
     state.library.catalog.keep_steps(keep)
+
+
+def _forget_refusals(state: RunState, clips: Sequence[Clip], again: Sequence[str]) -> None:
+    """Make ``again`` the only clips to work on, and forget the results that say that they cannot be used."""
+    by_id = {clip.clip_id: clip for clip in clips}
+    for clip_id in again:
+        if clip_id not in by_id:
+            raise UsageError(f"The sources hold no clip {clip_id!r}.", "See the names with: egoclean status")
+        for key in _clip_keys(by_id[clip_id], state.settings).values():
+            entry = state.library.cache.get(key)
+            if entry is not None and entry.rejection is not None:
+                state.library.cache.forget(key)
+    state.only = frozenset(again)
 
 
 def _discard_fetched(state: RunState, clips: Sequence[Clip]) -> None:

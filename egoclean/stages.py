@@ -57,6 +57,7 @@ class RunState:
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(("done", "reused", "rejected", "failed"), 0))
     reasons: list[str] = field(default_factory=list)
     frames: dict[str, int] = field(default_factory=dict)
+    only: frozenset[str] = frozenset()
 
 
 def run_stage(state: RunState, clips: list[Clip], verbs: tuple[str, ...], workers: int) -> list[Clip]:
@@ -66,7 +67,7 @@ def run_stage(state: RunState, clips: list[Clip], verbs: tuple[str, ...], worker
     """
     jobs = _jobs(state, clips, verbs)
     progress = _StageProgress(state, jobs, verbs)
-    pending = _reuse(state, jobs, progress)
+    pending = _left_alone(state, _reuse(state, jobs, progress), progress)
     share = _cores_a_job(verbs, workers, len(pending))
     tasks = [Task(key, (replace(same[0], workers=share),), _timeout_s(state, same[0])) for key, same in pending.items()]
     memory_bytes = None if verbs == MODEL_VERBS else DECODER_MEMORY_BYTES
@@ -191,6 +192,17 @@ def _reuse(state: RunState, jobs: Sequence[Job], progress: _StageProgress) -> di
             progress.end(job.key.key)
     state.library.catalog.record(rows)
     return pending
+
+
+def _left_alone(state: RunState, pending: dict[str, list[Job]], progress: _StageProgress) -> dict[str, list[Job]]:
+    """Return the jobs to do: where only some clips are asked for, the others wait for another run."""
+    if not state.only:
+        return pending
+    asked = {key: same for key, same in pending.items() if any(job.clip.clip_id in state.only for job in same)}
+    for key in pending.keys() - asked.keys():
+        state.stopped.update(job.clip.clip_id for job in pending[key])
+        progress.end(key)
+    return asked
 
 
 def _finish(state: RunState, job: Job, outcome: Outcome, progress: _StageProgress) -> None:

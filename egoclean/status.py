@@ -7,6 +7,7 @@ from typing import Any
 
 from egoclean.library import Library
 from egoclean.stages import CLIP_VERBS
+from egoclean.store.clean import CacheUse
 
 
 def project_status(library: Library) -> dict[str, Any]:
@@ -57,4 +58,15 @@ def status_lines(status: dict[str, Any]) -> list[str]:
             f"last run {status['last_run']['run_id']}: {status['last_run']['state']}. {status['last_run']['message']}"
         )
     lines.append(f"cache {status['cache']}: {status['cache_bytes'] / 1e6:,.0f} MB")
+    return lines
+
+
+def room_lines(use: CacheUse, *, removed: bool) -> list[str]:
+    """Return what each part of a cache takes, one a line, then what was or would be ``removed``."""
+    lines = [f"{'':<24}{'results':>9}{'MB':>12}{'not needed':>12}{'MB':>12}"]
+    for name, room in use.rooms.items():
+        numbers = f"{room.entries:>9,}{room.size_bytes / 1e6:>12,.1f}{room.unneeded_entries:>12,}"
+        lines.append(f"{name:<24}{numbers}{room.unneeded_bytes / 1e6:>12,.1f}")
+    did = "removed" if removed else "would be removed"
+    lines.append(f"{len(use.unneeded):,} results {did}, {use.unneeded_bytes / 1e6:,.1f} MB")
     return lines

@@ -9,18 +9,19 @@ from egoclean.ui.tables import clip_table
 
 frame.title("Clips", "Browse the footage: filter, look, play frame by frame.")
 library = guards.require_clips()
-table = clip_table(loaders.clip_steps(library))
+table = filters.with_signals(clip_table(loaders.clip_steps(library)), loaders.windows(library))
 shown = filters.filter_clips(table)
 if shown.empty:
     st.info("No clip passes this filter.")
     st.stop()
 
-browse, play = st.tabs(["Browse", "Play"], key="clips_tab", on_change="rerun")
+browse, play = st.tabs(["Browse", "Play"], key="clips_tab", on_change="rerun", bind="query-params")
 if browse.open:
     with browse:
-        form = st.segmented_control("Show as", ("grid", "table"), default="grid", required=True, key="clips_form")
+        bar = st.container(horizontal=True, vertical_alignment="bottom", gap="large")
+        form = bar.segmented_control("Show as", ("grid", "table"), default="grid", required=True, key="clips_form")
         if form == "grid":
-            clip_grid(library, list(shown["clip_id"]), open_clip=clip_view.open_clip)
+            clip_grid(library, list(shown["clip_id"]), clip_view.open_clip, bar)
         else:
             event = st.dataframe(
                 shown,

@@ -13,6 +13,7 @@ if active is None:
     start.resume_form(library)
 else:
     runs_view.watch_active_run(library)
+runs_view.show_left_out(library, busy=active is not None)
 if not runs:
     st.info("Nothing has been run on this project yet.")
     st.stop()
@@ -37,4 +38,4 @@ with log:
     runs_view.show_log(run)
 with failed:
     runs_view.show_failures(run)
-start.show_cache_size(library)
+runs_view.show_cache(library, busy=active is not None)

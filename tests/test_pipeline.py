@@ -12,9 +12,11 @@ from pipeline_tools import manifest_of, run, work_here, write_frames, write_line
 from egoclean.errors import SourceError, UsageError
 from egoclean.library import Library
 from egoclean.pipeline import discover_clips, plan
+from egoclean.store.atomic import write_json
 from egoclean.store.decisions import Decision, DecisionJournal, Verdict
 from egoclean.store.project import Project, Settings
-from egoclean.verbs.select import preview_selection, select_and_save
+from egoclean.verbs import select
+from egoclean.verbs.select import preview_selection, select_and_save, selection_key
 
 ALL = Settings().changed("select", {"budget": "100%"})
 VERBS = ("ingest", "rectify", "score", "embed", "structure")
@@ -370,3 +372,56 @@ def test_a_failure_that_is_nobodys_fault_fails_the_clip_and_not_the_run(footage,
     summary, _ = run(root, footage, settings=ALL)
     assert (summary.failed, summary.exit_status) == (0, 0)
     assert len(manifest_of(root)) == 5
+
+
+def test_a_selection_is_of_one_moment(footage, root):
+    """What others do while windows are chosen belongs to the next selection, and is not hidden by this one's entry."""
+    run(root, footage, settings=ALL)
+    library = Library(Project(root))
+    row = manifest_of(root)[0]
+    now = library.snapshot()
+    key = selection_key(now, ALL.select)
+    place = (row["sha256"], row["start_pts"], row["stop_pts"], row["time_base"])
+    DecisionJournal(library.project.decisions).append(Decision(*place, Verdict.REJECT))
+    library.windows_file.unlink()
+    assert selection_key(now, ALL.select) == key
+    assert len(preview_selection(now, ALL.select).chosen) == 5
+    assert selection_key(library.snapshot(), ALL.select) != key
+    assert len(library.snapshot().windows()) == 0
+
+
+def test_a_saved_selection_is_ones_own_though_another_is_saved_meanwhile(footage, root, monkeypatch):
+    run(root, footage, settings=ALL)
+    library = Library(Project(root))
+    two = ALL.changed("select", {"budget": "2"}).select
+    pointed = []
+
+    def point_elsewhere(path, value):
+        pointed.append(value)
+        write_json(path, {**value, "key": "0" * 64})
+
+    monkeypatch.setattr(select, "write_json", point_elsewhere)
+    assert len(select_and_save(library, two).chosen) == 2
+    assert len(pointed) == 1
+
+
+def test_again_works_on_the_named_clip_only(footage, root):
+    whole = {name: (footage / f"{name}.mp4").read_bytes() for name in ("one", "two")}
+    for name in whole:
+        (footage / f"{name}.mp4").write_bytes(whole[name][: len(whole[name]) // 2])
+    summary, _ = run(root, footage, settings=ALL)
+    assert summary.rejected == 2
+    refusals = {path: path.stat().st_mtime_ns for path in Project(root).cache_root().glob("*/*/*/entry.json")}
+    run(root, footage, settings=ALL, again=["footage/one.mp4"])
+    made_again = [path for path, number in refusals.items() if path.stat().st_mtime_ns != number]
+    assert len(made_again) == 1, "one clip was read anew, the other not"
+    for name in whole:
+        (footage / f"{name}.mp4").write_bytes(whole[name])
+    summary, heard = run(root, footage, settings=ALL, again=["footage/one.mp4"])
+    assert (summary.done, summary.exit_status) == (5, 0)
+    assert {clip_id for _, clip_id, *_ in heard.done} == {"footage/one.mp4"}
+    assert {row["source_uri"].rpartition("/")[2] for row in manifest_of(root)} == {"one.mp4"}
+    summary, _ = run(root, footage, settings=ALL)
+    assert (summary.done, summary.reused) == (5, 5)
+    with pytest.raises(UsageError, match="no clip 'three'"):
+        run(root, footage, settings=ALL, again=["three"])

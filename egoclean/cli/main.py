@@ -22,6 +22,7 @@ _COMMANDS = {
     "run": "egoclean.cli.project_commands",
     "status": "egoclean.cli.project_commands",
     "stop": "egoclean.cli.project_commands",
+    "clean": "egoclean.cli.project_commands",
     "evaluate": "egoclean.cli.project_commands",
     "export": "egoclean.cli.project_commands",
     "app": "egoclean.cli.project_commands",
@@ -54,7 +55,7 @@ class _LazyGroup(click.Group):
 def cli() -> None:
     """Turn raw egocentric and driving video into a curated training set.
 
-    On a project: demo, ingest, run, status, select, evaluate, export, app. On plain files: rectify, score,
+    On a project: demo, ingest, run, status, stop, clean, select, evaluate, export, app. On plain files: rectify, score,
     distribution, embed, structure, select. Exit status: 0 all done, 1 failed, 2 usage, 3 done but some clips rejected,
     130 interrupted.
     """

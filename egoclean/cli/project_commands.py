@@ -73,6 +73,12 @@ def ingest_command(context: click.Context, /, sources: tuple[str, ...], project_
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be done, do nothing.")
 @click.option("--background", is_flag=True, help="Start the run in its own process and return at once.")
+@click.option(
+    "--again",
+    multiple=True,
+    metavar="CLIP_ID",
+    help="Work on this clip only, also where it was refused; can be repeated.",
+)
 @click.option("--run-id", hidden=True)
 @config_options(IngestConfig, RectifyConfig, ScoreConfig, EmbedConfig, StructureConfig, SelectConfig, ExportConfig)
 @click.pass_context
@@ -85,6 +91,7 @@ def run_command(
     workers: int | None,
     dry_run: bool,
     background: bool,
+    again: tuple[str, ...],
     run_id: str | None,
     **given: Any,
 ) -> None:
@@ -100,7 +107,9 @@ def run_command(
     if dry_run:
         _print_plan(project_folder, sources, given)
         return
-    context.exit(_run(project_folder, sources, given, ALL_VERBS, until=until, workers=workers, run_id=run_id))
+    context.exit(
+        _run(project_folder, sources, given, ALL_VERBS, until=until, workers=workers, run_id=run_id, again=again)
+    )
 
 
 @click.command("status")
@@ -121,6 +130,24 @@ def stop_command(project_folder: Path) -> None:
     """Stop the runs of a project; what is finished is kept."""
     for run_id in jobs.stop_runs(open_project(project_folder)):
         click.echo(run_id)
+
+
+@click.command("clean")
+@project_option
+@click.option("--dry-run", is_flag=True, help="Say what would be removed and how much it frees; remove nothing.")
+def clean_command(project_folder: Path, dry_run: bool) -> None:
+    """Remove the results in the project's cache that no project needs any more.
+
+    A result stays when the catalog of any project in this cache refers to it. Footage, begun work and what a person
+    decided stay as well.
+    """
+    from egoclean.library import Library
+    from egoclean.status import room_lines
+    from egoclean.store.clean import cache_use, clean_cache
+
+    library = Library(_existing(project_folder))
+    use = (cache_use if dry_run else clean_cache)(library.cache.root, library.selection_keys())
+    click.echo("\n".join(room_lines(use, removed=not dry_run)))
 
 
 @click.command("evaluate")
@@ -177,15 +204,33 @@ def export_command(project_folder: Path, out: Path, **given: Any) -> None:
 @click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True, help="Port to listen on.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--i-understand-there-is-no-login", "no_login", is_flag=True, help="Needed for any other --host.")
+@click.option(
+    "--login",
+    "secrets",
+    type=click.Path(path_type=Path),
+    help="Ask who comes: Streamlit secrets (TOML) whose [auth] names an OpenID Connect provider.",
+)
+@click.option("--allow", multiple=True, metavar="MAIL", help="With --login: let in this address or @domain; repeat.")
 @click.option("--open/--no-open", "open_browser", default=False, help="Open a browser window.")
-def app_command(project_folder: Path, port: int, host: str, no_login: bool, open_browser: bool) -> None:
+def app_command(
+    project_folder: Path,
+    port: int,
+    host: str,
+    no_login: bool,
+    secrets: Path | None,
+    allow: tuple[str, ...],
+    open_browser: bool,
+) -> None:
     """Open the dashboard on a project."""
-    if host not in ("127.0.0.1", "localhost", "::1") and not no_login:
+    if secrets is None and allow:
+        raise UsageError("--allow says who a login lets in, and there is no login.", "Add --login FILE.")
+    if host not in ("127.0.0.1", "localhost", "::1") and not no_login and secrets is None:
         raise UsageError(
             f"The dashboard has no login and {host} lets others reach it.",
-            "Use an SSH tunnel, or add --i-understand-there-is-no-login.",
+            "Use an SSH tunnel, ask who comes with --login and --allow, or add --i-understand-there-is-no-login.",
         )
-    sys.exit(jobs.serve_dashboard(open_project(project_folder), host, port, open_browser))
+    login = None if secrets is None else jobs.read_login(secrets, allow)
+    sys.exit(jobs.serve_dashboard(open_project(project_folder), host, port, open_browser, login))
 
 
 def _run(
@@ -197,10 +242,18 @@ def _run(
     until: str,
     workers: int | None = None,
     run_id: str | None = None,
+    again: Sequence[str] = (),
 ) -> int:
     project = open_project(project_folder)
-    settings = changed_settings(project.settings(), given, verbs)
-    return jobs.run_here(project, sources, settings, until=until, workers=workers, run_id=run_id)
+    return jobs.run_here(
+        project,
+        sources,
+        lambda settings: changed_settings(settings, given, verbs),
+        until=until,
+        workers=workers,
+        run_id=run_id,
+        again=again,
+    )
 
 
 def _print_plan(project_folder: Path, sources: Sequence[str], given: dict[str, Any]) -> None:

@@ -126,6 +126,12 @@ def write_jpeg(path: Path, picture: ByteArray, quality: int = JPEG_QUALITY) -> N
     write_bytes(path, jpeg_bytes(picture, quality))
 
 
+def sprite_sheet(pictures: Sequence[ByteArray], width_px: int) -> ByteArray:
+    """Return pictures of one size beside each other, each ``width_px`` wide: shape ``(h, n * width_px, 3)``."""
+    height = max(1, round(pictures[0].shape[0] * width_px / pictures[0].shape[1]))
+    return np.hstack([resized(picture, width_px, height) for picture in pictures])
+
+
 def write_png(path: Path, picture: ByteArray) -> None:
     """Write an RGB picture as PNG, complete or not at all."""
     write_bytes(path, png_bytes(picture))
@@ -138,8 +144,11 @@ def write_image_view(
     *,
     rate: Fraction,
     progress: Callable[[int, int], None] | None = None,
-) -> tuple[int, int]:
-    """Write the images as a video for playing, frame ``i`` at ``i / rate`` seconds, and return its width and height.
+    picture_count: int = 0,
+) -> list[ByteArray]:
+    """Write the images as a video for playing, frame ``i`` at ``i / rate`` seconds.
+
+    Returns ``picture_count`` of its frames (fewer of a shorter list) as RGB, spread evenly.
 
     The size is the first image's, at most ``config.view_max_lines`` high; images of another size are fitted into it
     with black around them.
@@ -153,13 +162,18 @@ def write_image_view(
     first = read_image(paths[0])
     width, height = view_size(first.shape[1], first.shape[0], config.view_max_lines)
     options = EncodeOptions(config.view_crf, config.view_preset, config.view_keyframe_s)
+    wanted = {len(paths) * (2 * part + 1) // (2 * picture_count) for part in range(picture_count)}
+    pictures = []
     with atomic_path(path) as temporary, VideoWriter(temporary, width, height, 1 / rate, rate, options) as writer:
         for index, image_path in enumerate(paths):
             picture = first if index == 0 else read_image(image_path)
-            writer.write(_rgb_frame(_fitted(picture, width, height)), index)
+            shown = _fitted(picture, width, height)
+            writer.write(_rgb_frame(shown), index)
+            if index in wanted:
+                pictures.append(shown)
             if progress is not None:
                 progress(index + 1, len(paths))
-    return width, height
+    return pictures
 
 
 def view_size(width: int, height: int, max_lines: int) -> tuple[int, int]:

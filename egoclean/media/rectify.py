@@ -22,7 +22,7 @@ from egoclean.media.cameras import (
 )
 from egoclean.media.decode import check_decoded
 from egoclean.media.encode import EncodeOptions
-from egoclean.media.planes import black_luma
+from egoclean.media.planes import ByteArray, black_luma
 from egoclean.media.probe import ProbeResult, probe
 from egoclean.media.remap import PlaneRemapper, PlaneResizer
 from egoclean.media.salvage import good_part
@@ -45,7 +45,7 @@ class RectifyResult:
     ``intrinsics`` and ``report`` are the contents of NAME.intrinsics.json (None without a calibration) and
     NAME.rectification.json, whose ``salvaged_until_s`` says up to where a damaged video was used (None for a whole
     one); ``pts`` are the source's own, in its time base, of the frames that were decoded: frame ``i`` of the view is
-    frame ``i`` of the source.
+    frame ``i`` of the source. ``pictures`` are as many frames of the view as were asked for, evenly spread, as RGB.
     """
 
     view_path: Path
@@ -55,6 +55,7 @@ class RectifyResult:
     header: VideoHeader
     pts: NDArray[np.int64]
     problems: tuple[Problem, ...]
+    pictures: tuple[ByteArray, ...] = ()
 
 
 def rectify_video(
@@ -68,6 +69,7 @@ def rectify_video(
     probed: ProbeResult | None = None,
     workers: int = 1,
     salvage: bool = False,
+    picture_count: int = 0,
 ) -> RectifyResult:
     """Write ``stem.view.mp4``, and ``stem.rectified.mp4`` when asked for and rectified, and return what they hold.
 
@@ -81,6 +83,7 @@ def rectify_video(
     progress : called with frames done and frames in all; may raise to cancel.
     probed : the result of :func:`egoclean.media.probe.probe` when it is at hand.
     workers : parts of a long clip worked on at once; the bytes written do not depend on it.
+    picture_count : frames of the view to return as pictures; a short clip has fewer.
     salvage : take the whole frames before the first damage of a damaged or cut video, instead of nothing.
 
     Raises
@@ -92,12 +95,12 @@ def rectify_video(
     """
     try:
         probed = probed or probe(location)
-        return _rectify(location, probed, intrinsics, config, out_dir, stem, progress, workers)
+        return _rectify(location, probed, intrinsics, config, out_dir, stem, progress, workers, picture_count)
     except MediaError as error:
         if not salvage:
             raise
         location, probed = good_part(location, error)
-    return _rectify(location, probed, intrinsics, config, out_dir, stem, progress, workers)
+    return _rectify(location, probed, intrinsics, config, out_dir, stem, progress, workers, picture_count)
 
 
 def _rectify(
@@ -109,6 +112,7 @@ def _rectify(
     stem: str,
     progress: Progress | None,
     workers: int,
+    picture_count: int,
 ) -> RectifyResult:
     plan = plan_cameras(probed.header, intrinsics, config)
     view_path = out_dir / f"{stem}.view.mp4"
@@ -119,7 +123,8 @@ def _rectify(
         if full_path is not None:
             outputs.append(_full_output(stack.enter_context(atomic_path(full_path)), plan, probed.header, config))
         keep = _sample_pts(probed.pts) if plan.target is not None else ()
-        done = transcode(location, probed.header, plan.rotation_deg, outputs, workers, progress, keep)
+        spread = _spread_pts(probed.pts, picture_count)
+        done = transcode(location, probed.header, plan.rotation_deg, outputs, workers, progress, keep, spread)
         pts = done.pts
         problems = check_decoded(pts, probed.pts, location)
         for output in outputs:
@@ -135,12 +140,18 @@ def _rectify(
         header=probed.header,
         pts=pts,
         problems=(*probed.problems, *problems),
+        pictures=tuple(done.pictures),
     )
 
 
 def _sample_pts(pts: NDArray[np.int64]) -> tuple[int, ...]:
     """Return the pts of a few frames spread over a clip, on which straightness is measured."""
     return tuple(int(pts[len(pts) * part // (STRAIGHTNESS_FRAMES + 1)]) for part in range(1, STRAIGHTNESS_FRAMES + 1))
+
+
+def _spread_pts(pts: NDArray[np.int64], count: int) -> tuple[int, ...]:
+    """Return the pts of ``count`` frames spread evenly over a clip, each in the middle of its part of it."""
+    return tuple(dict.fromkeys(int(pts[len(pts) * (2 * part + 1) // (2 * count)]) for part in range(count)))
 
 
 def _view_output(path: Path, plan: CameraPlan, header: VideoHeader, config: RectifyConfig) -> Output:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from egoclean.media.decode import decode_frames
 from egoclean.media.encode import EncodeOptions, VideoWriter, join_videos
 from egoclean.media.opening import open_video
-from egoclean.media.planes import ByteArray, Planes, empty_frame, frame_planes, turned
+from egoclean.media.planes import ByteArray, Planes, empty_frame, frame_planes, planes_to_rgb, turned
 from egoclean.records import MediaLocation, VideoHeader
 from egoclean.store.atomic import temporary_name
 
@@ -53,10 +53,14 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Transcoded:
-    """The pts of the source frames that were written, and the luma of those that were to be kept, in order."""
+    """The pts of the source frames that were written, and in order what was to be kept of some of them.
+
+    ``kept`` is the luma of source frames, ``pictures`` are frames of the first output as RGB.
+    """
 
     pts: NDArray[np.int64]
     kept: list[ByteArray]
+    pictures: list[ByteArray]
 
 
 def transcode(
@@ -67,6 +71,7 @@ def transcode(
     workers: int = 1,
     progress: Progress | None = None,
     keep_pts: Collection[int] = (),
+    picture_pts: Collection[int] = (),
 ) -> Transcoded:
     """Write every output from one decode of the source and return which source frames they hold.
 
@@ -77,6 +82,7 @@ def transcode(
     workers : segments worked on at once, each by one decoder and one encoder an output.
     progress : called in this thread with frames done and packets in all; an exception from it ends the work.
     keep_pts : pts of frames whose luma is returned too.
+    picture_pts : pts of frames whose picture in the first output is returned too.
 
     Raises
     ------
@@ -84,7 +90,7 @@ def transcode(
     """
     cuts = segment_starts(location, header)
     with _one_opencv_thread(), _segment_folder(outputs[0].path.parent) as folder:
-        job = _Job(location, header, rotation_deg, tuple(outputs), cuts, folder, keep_pts)
+        job = _Job(location, header, rotation_deg, tuple(outputs), cuts, folder, keep_pts, picture_pts)
         with concurrent.futures.ThreadPoolExecutor(max(1, workers)) as pool:
             futures = [pool.submit(job.write_segment, index) for index in range(len(cuts) + 1)]
             try:
@@ -96,7 +102,8 @@ def transcode(
         if cuts:
             for number, output in enumerate(outputs):
                 join_videos([job.part(number, index) for index in range(len(futures))], output.path)
-    return Transcoded(np.concatenate(found), [job.kept[pts] for pts in sorted(job.kept)])
+    kept, pictures = ([found_at[pts] for pts in sorted(found_at)] for found_at in (job.kept, job.pictures))
+    return Transcoded(np.concatenate(found), kept, pictures)
 
 
 def segment_starts(location: MediaLocation, header: VideoHeader) -> list[int]:
@@ -134,6 +141,7 @@ class _Job:
         cuts: list[int],
         folder: Path,
         keep_pts: Collection[int],
+        picture_pts: Collection[int],
     ) -> None:
         self.location, self.header, self.outputs = location, header, outputs
         self.rotation_deg = rotation_deg
@@ -143,6 +151,8 @@ class _Job:
         self.last_wanted = len(self.bounds)
         self.keep_pts = frozenset(keep_pts)
         self.kept: dict[int, ByteArray] = {}
+        self.picture_pts = frozenset(picture_pts)
+        self.pictures: dict[int, ByteArray] = {}
         self.shift = -min(0, header.start_pts)
 
     def part(self, number: int, index: int) -> Path:
@@ -173,6 +183,8 @@ class _Job:
                     writer.write(made, frame.pts + self.shift)
                 if frame.pts in self.keep_pts:
                     self.kept[frame.pts] = planes[0].copy()
+                if frame.pts in self.picture_pts:
+                    self.pictures[frame.pts] = planes_to_rgb(canvases[0][1], full_range=self.header.full_range)
                 found.append(frame.pts)
                 self.frames_done[index] = len(found)
         return np.array(found, dtype=np.int64)

@@ -170,6 +170,17 @@ class Cache:
         """Remove the chunks of an entry that has been published."""
         shutil.rmtree(self.root / "partial" / f"{key.verb}-{key.key[:32]}", ignore_errors=True)
 
+    def forget(self, key: EntryKey) -> None:
+        """Remove the entry of ``key`` where there is one."""
+        self.remove(self._folder(key.verb, key.key))
+
+    def remove(self, folder: Path) -> None:
+        """Remove an entry by its folder; a reader finds it whole or not at all."""
+        gone = temporary_name(folder)
+        with contextlib.suppress(FileNotFoundError):
+            folder.rename(gone)
+            shutil.rmtree(gone, ignore_errors=True)
+
     def sweep(self) -> int:
         """Remove temporaries whose writer is dead; return how many."""
         return sweep_abandoned(self.root)

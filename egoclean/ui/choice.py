@@ -45,6 +45,7 @@ def window_picker(windows: pd.DataFrame) -> int:
         list(starts),
         format_func=lambda number: f"{number} · at {moment(starts[number])}",
         key="window",
+        bind="query-params",
         help=meaning("window"),
     )
 
@@ -52,6 +53,10 @@ def window_picker(windows: pd.DataFrame) -> int:
 def choose(clip_id: str, window: int | None = None) -> None:
     """Make a clip, and a window of it, the choice of all pages; call before their widgets, or in a callback."""
     st.session_state["clip"] = clip_id
+    name = loaders.names(loaders.open_library()).get(clip_id)
+    if name is not None:
+        # what is set here reaches the address only when it is written there too
+        st.query_params["clip"] = shorten(name, _LABEL_LETTERS)
     if window is not None:
         st.session_state["window"] = int(window)
 
@@ -60,6 +65,11 @@ def chosen_row(event: object) -> int | None:
     """Return the position of the row selected in a table, from what ``st.dataframe(on_select=...)`` returned."""
     rows = event["selection"]["rows"] if event else []  # type: ignore[index]
     return int(rows[0]) if rows else None
+
+
+def chosen_rows(event: object) -> list[int]:
+    """Return the positions of all rows selected in a table, from what ``st.dataframe(on_select=...)`` returned."""
+    return [int(row) for row in event["selection"]["rows"]] if event else []  # type: ignore[index]
 
 
 def chosen_points(event: object) -> Sequence[dict[str, object]]:

@@ -6,7 +6,7 @@ import dataclasses
 import math
 import typing
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import streamlit as st
 
@@ -15,6 +15,9 @@ from egoclean.core.budget import BudgetKind, parse_budget
 from egoclean.ui.format import footage
 
 ConfigType = TypeVar("ConfigType")
+_BIND: Final = "query-params"
+"""What is set stands in the address, and so holds from page to page."""
+
 _UNITS = {"s": "seconds", "deg": "degrees", "px": "pixels", "frames": "frames", "hz": "Hz"}
 _BUDGET_UNITS = {BudgetKind.SHARE: "share", BudgetKind.COUNT: "windows", BudgetKind.DURATION: "minutes"}
 
@@ -47,24 +50,27 @@ def budget_input(base: SelectConfig, window_count: int, total_s: float, key: str
     left, right = st.columns([1, 2])
     default = _BUDGET_UNITS[stated.kind]
     units = list(_BUDGET_UNITS.values())
-    unit = left.segmented_control("Budget in", units, default=default, required=True, key=f"{key}_unit", help=text)
+    unit = left.segmented_control(
+        "Budget in", units, default=default, required=True, key=f"{key}_unit", help=text, bind=_BIND
+    )
     amount = float(stated.amount) if unit == default else None
     if unit == "windows":
         most = max(2, window_count)
         start = min(most, max(1, int(amount or window_count // 10)))
-        return str(right.slider("Windows to choose", 1, most, start, key=f"{key}_count"))
+        return str(right.slider("Windows to choose", 1, most, start, key=f"{key}_count", bind=_BIND))
     if unit == "minutes":
         longest = max(0.2, math.ceil(total_s / 6) / 10)
         start_minutes = min(longest, max(0.1, round((amount or total_s / 10) / 60, 1)))
         label = f"Minutes to choose, of {footage(total_s)}"
-        return f"{right.slider(label, 0.1, longest, start_minutes, 0.1, key=f'{key}_minutes'):g}min"
+        return f"{right.slider(label, 0.1, longest, start_minutes, 0.1, key=f'{key}_minutes', bind=_BIND):g}min"
     percent = min(100.0, max(0.5, 100 * (amount or 0.1)))
-    return f"{right.slider('Share of all windows, per cent', 0.5, 100.0, percent, 0.5, '%g', key=f'{key}_share'):g}%"
+    label = "Share of all windows, per cent"
+    return f"{right.slider(label, 0.5, 100.0, percent, 0.5, '%g', key=f'{key}_share', bind=_BIND):g}%"
 
 
 def _field_input(item: dataclasses.Field[Any], hint: Any, value: Any, key: str) -> Any:
     kind, optional = value_type(hint)
-    about = {"key": key, "help": item.metadata["help"]}
+    about = {"key": key, "help": item.metadata["help"], "bind": _BIND}
     label, choices = label_of(item.name), item.metadata["choices"]
     if choices:
         return st.selectbox(label, choices, index=choices.index(value), **about)

@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from egoclean.library import Library
-from egoclean.ui import loaders
+from egoclean.ui import loaders, login, saved_views
 from egoclean.ui.format import count, footage, plain, shorten
 from egoclean.ui.glossary import TERMS, meaning
 from egoclean.ui.guards import active_run
@@ -36,8 +36,8 @@ def title(text: str, sentence: str) -> None:
     st.caption(sentence)
 
 
-def draw_sidebar() -> None:
-    """Show the project, its size, the run at work, the models and their licence, and the glossary."""
+def draw_sidebar(page: str) -> None:
+    """Show the project, its size, the run at work, the models, the views saved of any ``page``, and the glossary."""
     library = loaders.open_library()
     st.logo(ICON, size="small")
     with st.sidebar, st.container(gap="xsmall"):
@@ -50,6 +50,8 @@ def draw_sidebar() -> None:
                 st.badge("a run is at work", icon=":material/sync:", color="blue")
             for verb, card in model_cards(library).items():
                 _model_line(_MODEL_VERBS[verb], card)
+            saved_views.show_views(library, page)
+        login.show_person()
         with st.popover("Words and figures", icon=":material/help:", width="stretch"):
             for term, text in TERMS.items():
                 st.markdown(f"**{plain(term)}** – {plain(text)}")

@@ -54,6 +54,8 @@ TERMS: Final[dict[str, str]] = {
     "manifest": "The list of chosen stretches: which file, which seconds, with which scores and why.",
     "pts": "Presentation time: the time stored with a frame. Cuts are written in it, so they are exact to the frame.",
     "run": "One pass of the pipeline over the project. Finished work is kept: an interrupted run goes on where it was.",
+    "not needed": "Results in the cache that no project's catalog refers to, mostly of settings that were changed "
+    "since; removing them frees room, and going back to those settings makes them again.",
     "decision": "What a person said of a window: keep or reject, with tags and a note. Kept in an append-only file.",
 }
 """Term to meaning, in the order a newcomer meets them."""

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from egoclean.config import VERB_CONFIGS
 from egoclean.store.cache import Entry
+from egoclean.ui import login
 from egoclean.ui.project import current_project
 
 SERVED_FILES: Final = frozenset(
@@ -32,13 +33,15 @@ def media_url(entry: Entry | None, name: str) -> str | None:
     """Return the address at which the dashboard serves ``name`` of ``entry``, or None when there is no such file."""
     if entry is None or name not in SERVED_FILES or not entry.path(name).is_file():
         return None
-    return f"/files/{entry.verb}/{entry.key}/{name}"
+    address = f"/files/{entry.verb}/{entry.key}/{name}"
+    return address + login.ticket(address)
 
 
 def serve_file(request: Request) -> Response:
     """Answer with one data file of a cache entry; anything else is 404, whether missing or not allowed."""
     verb, key, name = (request.path_params[part] for part in ("verb", "key", "name"))
-    if verb in VERB_CONFIGS and _KEY.fullmatch(key) and name in SERVED_FILES:
+    known = login.is_ticket(f"/files/{verb}/{key}/{name}", request.query_params.get("ticket"))
+    if known and verb in VERB_CONFIGS and _KEY.fullmatch(key) and name in SERVED_FILES:
         folder = current_project().cache_root() / verb / key[:2] / key
         path = folder / name
         if (folder / "entry.json").is_file() and path.is_file() and not path.is_symlink():

@@ -23,7 +23,12 @@ def readable_roots() -> tuple[Path, ...]:
     stated = os.environ.get("EGOCLEAN_ROOTS")
     if stated:
         return tuple(Path(item).resolve() for item in stated.split(os.pathsep) if item)
-    usual = [Path.home(), Path.cwd(), current_project().root.parent, *map(Path, _USUAL_ROOTS)]
+    usual = [
+        Path.home(),
+        Path(os.environ.get("EGOCLEAN_STARTED_IN") or Path.cwd()),
+        current_project().root.parent,
+        *map(Path, _USUAL_ROOTS),
+    ]
     found = [path.resolve() for path in usual if path.is_dir()]
     return tuple(dict.fromkeys(path for path in found if path != Path(path.anchor)))
 

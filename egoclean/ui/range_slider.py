@@ -6,6 +6,8 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 _STEPS = 200
+_PRESENT = "present_ranges"
+"""Where the session keeps both ends of every slider it has drawn, by the slider's key."""
 
 
 def range_slider(
@@ -22,6 +24,7 @@ def range_slider(
     low, high = place.slider(
         label, least, most, ends, step, "%.4f", f"{key}_{version}", help_text, persist_state="session"
     )
+    st.session_state.setdefault(_PRESENT, {})[key] = (low, high)
     # The slider counts in steps and may stop short of the greatest value.
     return (low if low > least else None), (high if high < most - step else None)
 
@@ -30,3 +33,8 @@ def set_range(key: str, low: float, high: float) -> None:
     """Move the slider ``key`` to another range at its next drawing."""
     _, version = st.session_state.get(f"{key}_wanted", ((low, high), 0))
     st.session_state[f"{key}_wanted"] = ((low, high), version + 1)
+
+
+def present_ranges() -> dict[str, tuple[float, float]]:
+    """Return both ends of every slider drawn in this visit, by its key."""
+    return dict(st.session_state.get(_PRESENT, {}))

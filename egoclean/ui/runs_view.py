@@ -9,14 +9,22 @@ import streamlit as st
 
 from egoclean import jobs
 from egoclean.library import Library
+from egoclean.store.catalog import StepStatus
+from egoclean.store.clean import CacheUse, cache_use, clean_cache
 from egoclean.store.runs import RunInfo, RunState, StageProgress, read_events
+from egoclean.ui import loaders, metrics, start
+from egoclean.ui.choice import chosen_rows
 from egoclean.ui.columns import column_config
-from egoclean.ui.format import ago, duration, plain, shorten
+from egoclean.ui.format import ago, count, duration, plain, shorten, size
+from egoclean.ui.glossary import meaning
 from egoclean.ui.guards import active_run
 
 REFRESH_S = 2
 LOG_LINES = 40
 _LOG_BYTES = 32_768
+_LEFT_OUT_HEIGHT_PX = 260
+_USE = "cache_use"
+"""Where the session keeps what the cache was found to hold."""
 _BADGES = {
     RunState.RUNNING: ("blue", ":material/play_arrow:"),
     RunState.DONE: ("green", ":material/check:"),
@@ -61,7 +69,8 @@ def stage_text(stage: StageProgress) -> str:
     parts = [f"**{plain(stage.verb)}**", f"{stage.done:,.0f} of {stage.total:,.0f} {plain(stage.unit)}"]
     if stage.rate is not None:
         slow = f"{1 / stage.rate:,.3g} s a {plain(stage.unit.removesuffix('s'))}"
-        parts.append(f"{stage.rate:,.3g} {plain(stage.unit)}/s" if stage.rate >= 1 else slow)
+        digits = ",.0f" if stage.rate >= 100 else ",.3g"
+        parts.append(f"{stage.rate:{digits}} {plain(stage.unit)}/s" if stage.rate >= 1 else slow)
     if stage.state == "done":
         parts.append(f"done in {duration(stage.seconds)}")
     elif stage.seconds_left is not None:
@@ -139,9 +148,80 @@ def show_failures(run: RunInfo) -> None:
     """Show the clips that a run rejected or that failed, with reasons."""
     table = failures_table(run)
     if table.empty:
-        st.caption("None in this run. Clips refused by an earlier one stand on the overview.")
+        st.caption("None in this run. Clips that an earlier one left out stand above the runs.")
     else:
         st.dataframe(table, hide_index=True, column_config=column_config(table))
-        st.caption(
-            "Rejected clips stay rejected until their bytes change; failed ones are tried again by the next run."
-        )
+
+
+def out_table(library: Library) -> pd.DataFrame:
+    """Return the clips that are out now: clip, verb, status, reason; in the order of the sources."""
+    columns = ["clip_id", "verb", "status", "reason"]
+    out = (StepStatus.REJECTED, StepStatus.FAILED)
+    steps = [step for item in loaders.clip_steps(library).values() for step in item.steps.values()]
+    rows = [(step.clip_id, step.verb, str(step.status), step.reason) for step in steps if step.status in out]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def show_left_out(library: Library, busy: bool) -> None:
+    """Show the clips that are out now, with reasons, and the buttons that try the selected ones or all again."""
+    table = out_table(library)
+    if table.empty:
+        return
+    st.subheader(f"Left out now: {count(len(table), 'clip')}", anchor=False)
+    event = st.dataframe(
+        table,
+        hide_index=True,
+        column_config=column_config(table),
+        on_select="rerun",
+        selection_mode="multi-row",
+        height=min(_LEFT_OUT_HEIGHT_PX, 40 + 35 * len(table)),
+        key="left_out_clips",
+    )
+    rows = [row for row in chosen_rows(event) if row < len(table)]
+    chosen, everything = st.container(horizontal=True), list(table["clip_id"])
+    picked = [everything[row] for row in rows]
+    label = f"Try {count(len(picked), 'clip')} again" if picked else "Try the selected again"
+    if chosen.button(label, icon=":material/replay:", disabled=busy or not picked, help="Does nothing to other clips."):
+        start.again(library.project, picked)
+    if chosen.button("Try all again", icon=":material/replay:", disabled=busy):
+        start.again(library.project, everything)
+    chosen.caption("A rejected clip is read anew; where its bytes are the same it will mostly be rejected again.")
+
+
+def show_cache(library: Library, busy: bool) -> None:
+    """Show, when asked for, what the cache takes part by part, and the button that removes what nobody needs."""
+    with st.expander("Cache", icon=":material/database:", key="cache_open", on_change="rerun") as place:
+        st.caption(f"Results are kept in {plain(library.cache.root)}. Deleting that folder loses time, not decisions.")
+        if not place.open:
+            return
+        if st.button("Count its size", help="Looks at every file: some seconds for thousands of clips."):
+            with st.spinner("Counting…", show_time=True):
+                st.session_state[_USE] = cache_use(library.cache.root, library.selection_keys())
+        use: CacheUse | None = st.session_state.get(_USE)
+        if use is not None:
+            _cache_parts(library, use, busy)
+
+
+def _cache_parts(library: Library, use: CacheUse, busy: bool) -> None:
+    all_of_it, free = st.columns(2)
+    metrics.number(all_of_it, "Size of the cache", size(use.size_bytes))
+    said = count(len(use.unneeded), "result")
+    metrics.number(free, "Not needed", size(use.unneeded_bytes), said, meaning("not needed"))
+    rows = [
+        (name, room.entries, size(room.size_bytes), room.unneeded_entries, size(room.unneeded_bytes))
+        for name, room in use.rooms.items()
+    ]
+    table = pd.DataFrame(rows, columns=["part", "results", "size", "not needed", "would free"])
+    st.dataframe(table, hide_index=True)
+    if not use.unneeded:
+        st.caption("Every result here is needed by a project.")
+        return
+    label = f"Remove {count(len(use.unneeded), 'result')} nobody needs: frees {size(use.unneeded_bytes)}"
+    help_text = (
+        "No result that the catalog of any project in this cache refers to. Waits for no run: refused while one works."
+    )
+    if st.button(label, icon=":material/delete_sweep:", disabled=busy, help=help_text):
+        freed = clean_cache(library.cache.root, library.selection_keys())
+        st.session_state[_USE] = cache_use(library.cache.root, library.selection_keys())
+        st.toast(f"Freed {size(freed.unneeded_bytes)}.", icon=":material/check:")
+        st.rerun()

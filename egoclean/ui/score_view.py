@@ -99,7 +99,9 @@ def show_explanations(windows: pd.DataFrame, signal: str) -> None:
 def show_ranking(library: Library, windows: pd.DataFrame, signal: str) -> pd.Series | None:
     """Show the windows with the highest or lowest values; return the selected one, or the first."""
     ordered = windows.dropna(subset=[signal]).sort_values(signal, ascending=False, kind="stable")
-    which = st.segmented_control("Show", ("highest", "lowest"), default="highest", required=True, key="rank_end")
+    which = st.segmented_control(
+        "Show", ("highest", "lowest"), default="highest", required=True, key="rank_end", bind="query-params"
+    )
     shown = (ordered if which == "highest" else ordered.iloc[::-1]).head(_RANKED)
     selected = windows_table.show(library, shown, ("clip", "start_s", signal, *_SHOWN), key=f"rank_{signal}_{which}")
     if selected is None and len(shown):

@@ -78,6 +78,7 @@ def show_groups(windows: pd.DataFrame, view: SelectionView) -> None:
         default=offered[0],
         required=True,
         key="select_by",
+        bind="query-params",
         format_func=lambda name: name.replace("_id", ""),
     )
     picked = windows["row"].isin(view.chosen["row"])

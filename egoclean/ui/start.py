@@ -11,7 +11,7 @@ from egoclean.config import VERB_CONFIGS
 from egoclean.errors import EgocleanError
 from egoclean.library import Library
 from egoclean.store.project import Project
-from egoclean.ui.format import plain, size
+from egoclean.ui.format import plain
 from egoclean.ui.look import look
 from egoclean.ui.project import readable_roots, resolve_source
 
@@ -102,12 +102,9 @@ def resume_form(library: Library) -> None:
         start(library.project, [*sources, "--until", last, "--models", chosen])
 
 
-def show_cache_size(library: Library) -> None:
-    """Show how much room the cache takes, when asked for: counting many files takes a moment."""
-    with st.expander("Cache", icon=":material/database:"):
-        st.caption(f"Results are kept in {plain(library.cache.root)}. Deleting that folder loses time, not decisions.")
-        if st.button("Count its size"):
-            st.metric("Size of the cache", size(library.cache.size_bytes()))
+def again(project: Project, clip_ids: Sequence[str]) -> None:
+    """Start a run that works on these clips only, also where they were refused."""
+    start(project, [part for clip_id in clip_ids for part in ("--again", clip_id)])
 
 
 def _sources_of_last_run(library: Library) -> list[str]:

@@ -20,6 +20,8 @@ from egoclean.verbs.remote import fetched
 
 POSTER_WIDTH_PX = 320
 STILL_WIDTH_PX = 960
+SPRITE_PICTURES, SPRITE_WIDTH_PX, SPRITE_QUALITY = 16, 240, 75
+"""The sheet of small pictures over which a pointer scrubs: how many, how wide each, and how it is compressed."""
 UNTIMED_RATE = Fraction(10)
 """Playing rate of frame records whose times are not known."""
 
@@ -30,7 +32,7 @@ def key(clip: Clip, inputs: Mapping[str, str], config: RectifyConfig) -> EntryKe
 
 
 def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None) -> Made:
-    """Write ``view.mp4``, ``poster.jpg`` and ``rectification.json``; for a video also stills, camera and full size.
+    """Write ``view.mp4``, ``poster.jpg``, ``sprite.jpg`` and ``rectification.json``; a video's stills too.
 
     ``pts.npy`` holds the pts of a video's frames in its view: windows stand on them, so that none reaches past the
     good part of a damaged clip.
@@ -44,7 +46,7 @@ def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None
 def _video_view(
     job: Job, source: SourceClip, facts: IngestFacts, folder: Path, progress: ProgressCallback | None
 ) -> Made:
-    from egoclean.media.images import narrowed, write_jpeg
+    from egoclean.media.images import narrowed, sprite_sheet, write_jpeg
     from egoclean.media.rectify import rectify_video
     from egoclean.media.sample import before_after
 
@@ -59,6 +61,7 @@ def _video_view(
         progress,
         workers=job.workers,
         salvage=facts.salvage == "prefix",
+        picture_count=SPRITE_PICTURES,
     )
     save_array(folder / "pts.npy", result.pts)
     result.view_path.rename(folder / "view.mp4")
@@ -70,6 +73,7 @@ def _video_view(
     write_jpeg(folder / "before.jpg", narrowed(before, STILL_WIDTH_PX))
     write_jpeg(folder / "after.jpg", narrowed(after, STILL_WIDTH_PX))
     write_jpeg(folder / "poster.jpg", narrowed(after, POSTER_WIDTH_PX))
+    write_jpeg(folder / "sprite.jpg", sprite_sheet(result.pictures, SPRITE_WIDTH_PX), SPRITE_QUALITY)
     write_json(folder / "rectification.json", result.report)
     if result.intrinsics is not None:
         write_json(folder / "intrinsics.json", result.intrinsics)
@@ -80,22 +84,30 @@ def _video_view(
         "reason": salvage_reason(result.problems),
         "decoded_frames": len(result.pts),
         "has_full": result.full_path is not None,
+        "sprite_pictures": len(result.pictures),
     }
     return Made(details)
 
 
 def _frames_view(job: Job, folder: Path, progress: ProgressCallback | None) -> Made:
-    from egoclean.media.images import narrowed, read_image, write_image_view, write_jpeg
+    from egoclean.media.images import narrowed, read_image, sprite_sheet, write_image_view, write_jpeg
 
     records = job.clip.source.frame_records
     paths = [path for record in records for path in record.frame_paths]
-    write_image_view(paths, folder / "view.mp4", job.config, rate=_playing_rate(job.clip), progress=progress)
+    pictures = write_image_view(
+        paths,
+        folder / "view.mp4",
+        job.config,
+        rate=_playing_rate(job.clip),
+        progress=progress,
+        picture_count=SPRITE_PICTURES,
+    )
+    write_jpeg(folder / "sprite.jpg", sprite_sheet(pictures, SPRITE_WIDTH_PX), SPRITE_QUALITY)
     write_jpeg(folder / "poster.jpg", narrowed(read_image(paths[len(paths) // 2]), POSTER_WIDTH_PX))
     report = {"rectified": False, "reason": "Frame manifests are used as they are."}
     write_json(folder / "rectification.json", report)
-    return Made(
-        {"rectified": False, "summary": report, "problems": [], "decoded_frames": len(paths), "has_full": False}
-    )
+    details = {"rectified": False, "summary": report, "problems": [], "decoded_frames": len(paths), "has_full": False}
+    return Made({**details, "sprite_pictures": len(pictures)})
 
 
 def _playing_rate(clip: Clip) -> Fraction:

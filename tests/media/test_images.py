@@ -15,6 +15,7 @@ from egoclean.media.images import (
     png_bytes,
     read_image,
     read_record,
+    sprite_sheet,
     square,
     view_size,
     write_image_view,
@@ -87,12 +88,13 @@ def test_images_play_as_a_video(tmp_path):
         size = (96, 64) if index != 3 else (192, 128)
         write_jpeg(paths[-1], numbered(textured(*size), index))
     seen = []
-    size = write_image_view(
-        paths, tmp_path / "v.mp4", RectifyConfig(), rate=Fraction(2), progress=lambda *done: seen.append(done)
-    )
+    options = {"rate": Fraction(2), "progress": lambda *done: seen.append(done), "picture_count": 3}
+    pictures = write_image_view(paths, tmp_path / "v.mp4", RectifyConfig(), **options)
     location = MediaLocation(str(tmp_path / "v.mp4"))
     found = probe(location)
-    assert size == (96, 64)
+    assert (found.header.width, found.header.height) == (96, 64)
+    assert [number_of(picture) for picture in pictures] == [1, 3, 5]
+    assert sprite_sheet(pictures, 48).shape == (32, 3 * 48, 3)
     assert [int(time) * found.header.time_base for time in found.pts] == [Fraction(i, 2) for i in range(6)]
     assert [number_of(frame.to_ndarray(format="rgb24")) for frame in decode_frames(location)] == list(range(6))
     assert seen[-1] == (6, 6)

@@ -205,3 +205,11 @@ def test_a_real_clip_reads_back_frame_by_frame(tmp_path):
         np.abs(a.to_ndarray(format="gray").astype(int) - b.to_ndarray(format="gray")).mean() for a, b in pairs
     ]
     assert max(differences) < 6
+
+
+@pytest.mark.parametrize(("frames", "expected"), [(30, [3, 11, 18, 26]), (3, [0, 1, 2]), (1, [0])])
+def test_pictures_of_the_view_are_spread_evenly(tmp_path, frames, expected):
+    location = write_clip(tmp_path / "a.mp4", frames=frames)
+    result = rectify_video(location, None, RectifyConfig(), tmp_path / "out", "clip", picture_count=4)
+    assert [number_of(picture) for picture in result.pictures] == expected
+    assert len({picture.shape for picture in result.pictures}) == 1

@@ -148,3 +148,9 @@ class Journal(RuleBasedStateMachine):
 
 TestJournal = Journal.TestCase
 TestJournal.settings = settings(max_examples=15, stateful_step_count=12, deadline=None)
+
+
+def test_a_decision_is_undone_once_however_often_it_is_asked(journal):
+    made = journal.append(decision())
+    assert journal.undo(made.decision_id) == journal.undo(made.decision_id)
+    assert len(journal.read()) == 2

@@ -128,3 +128,17 @@ def test_a_folder_of_other_things_is_no_project(tmp_path):
 def test_a_changed_setting_is_checked(values):
     with pytest.raises(UsageError, match="the command line"):
         Settings().changed("score", values)
+
+
+def test_two_who_change_a_project_at_once_both_find_their_change(project):
+    project.update(lambda settings: settings.changed("score", {"masks": 3}), ["/a"])
+    other = Project(project.root)
+
+    def change(settings):
+        return settings.changed("select", {"budget": "7"})
+
+    other.update(lambda settings: settings.changed("score", {"masks": 5}), ["/b"])
+    project.update(change, ["/a", "/c"])
+    assert project.sources() == ("/a", "/b", "/c")
+    assert (project.settings().score.masks, project.settings().select.budget) == (5, "7")
+    assert open_project(project.root).exists

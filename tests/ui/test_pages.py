@@ -1,6 +1,7 @@
 """Each page: with data, without data, and one thing a person does on it."""
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from egoclean import jobs
 from egoclean.core.disagreement import corners
 from egoclean.exporters.manifest import read_manifest
+from egoclean.store.catalog import StepRow, StepStatus
 from egoclean.store.decisions import DecisionJournal, Verdict
 from egoclean.store.runs import RunRecorder, RunState
 from egoclean.ui.first_minute import PAGE_SENTENCES
@@ -126,9 +128,9 @@ def test_clips_search_narrows_and_open_plays(library, open_page):
     wanted = library.clips()[-1].clip_id
     app.text_input[0].set_value(wanted).run()
     assert f"1 clip of {len(library.clips())}" in texts(app)
-    widget(app.button, "Open").click().run()
+    next(item for item in app.button if item.label.startswith("Open ")).click().run()
     assert not app.exception
-    assert app.selectbox[0].value == wanted
+    assert widget(app.selectbox, "Clip").value == wanted
     app.text_input[0].set_value("no clip has this name").run()
     assert "No clip passes this filter." in texts(app)
 
@@ -255,3 +257,47 @@ def test_a_corner_of_the_disagreement_lists_its_windows(library, open_page):
         widget(app.radio, "Corner").set_value(name).run()
         expected = int((corners(windows["score"], windows["anomaly"]) == corner).sum())
         assert any(f"{expected:,} window" in item.value and name in item.value for item in app.caption)
+
+
+def test_a_clip_that_failed_is_tried_again_alone(library, open_page, monkeypatch):
+    started = []
+    monkeypatch.setattr(jobs, "start_run", lambda project, arguments: started.append(list(arguments)))
+    clip_id = library.clips()[1].clip_id
+    library.catalog.record([StepRow(clip_id, "score", "k", StepStatus.FAILED, "the disk was full")])
+    app = open_page("runs")
+    assert "Left out now: 1 clip" in texts(app)
+    assert widget(app.button, "Try the selected again").disabled
+    widget(app.button, "Try all again").click().run()
+    assert not app.exception
+    assert started == [["--again", clip_id]]
+
+
+def test_the_cache_is_counted_and_cleaned_of_what_nobody_needs(project, library, open_page):
+    unneeded = project.cache_root() / "export" / "ab" / ("ab" * 32)
+    unneeded.mkdir(parents=True)
+    (unneeded / "rows.bin").write_bytes(b"0" * 2_500_000)
+    os.utime(unneeded, (1, 1))
+    app = open_page("runs")
+    assert not [item for item in app.button if item.label == "Count its size"], "nothing is read before it is opened"
+    app.session_state["cache_open"] = True
+    app.run()
+    widget(app.button, "Count its size").click().run()
+    assert metric(app, "Not needed") == "2.5 MB"
+    widget(app.button, "Remove 1 result nobody needs: frees 2.5 MB").click().run()
+    assert not app.exception
+    assert not unneeded.exists()
+    assert metric(app, "Not needed") == "0 bytes"
+    assert all(library.entry(clip.clip_id, "rectify") for clip in library.clips())
+
+
+def test_undo_takes_back_ones_own_and_a_note_typed_last_is_kept(project, open_page):
+    journal = DecisionJournal(project.decisions)
+    mine, theirs = open_page("review"), open_page("review")
+    widget(mine.text_input, "Note").set_value("left hand")
+    widget(mine.button, "Keep").click().run()
+    widget(theirs.button, "Reject").click().run()
+    widget(mine.button, "Undo").click().run()
+    assert [(line.note, line.verdict) for line in journal.current().values()] == [("", Verdict.REJECT)]
+    assert journal.read()[0].note == "left hand"
+    assert widget(mine.button, "Undo").disabled
+    assert not widget(theirs.button, "Undo").disabled

@@ -1,0 +1,44 @@
+"""The grid of clips in a browser: scrub, select by click, Shift-click and keys, open."""
+
+import pytest
+
+from egoclean.library import Library
+from egoclean.ui.format import short_names
+
+pytestmark = pytest.mark.browser
+
+
+def test_the_grid_scrubs_selects_and_opens(visit, demo_address, own_project):
+    clips = Library(own_project).clips()
+    tab = visit(demo_address)
+    page = tab.open("clips")
+    tiles = page.locator(".tile")
+    tiles.nth(len(clips) - 1).wait_for()
+    assert tiles.count() == len(clips)
+
+    def selected():
+        tab.wait()
+        return [index for index in range(len(clips)) if tiles.nth(index).get_attribute("aria-selected") == "true"]
+
+    tiles.nth(0).click()
+    tiles.nth(2).click(modifiers=["Shift"])
+    assert selected() == [0, 1, 2]
+    page.get_by_text("3 clips selected").wait_for()
+    tiles.nth(1).click(modifiers=["Control"])
+    assert selected() == [0, 2]
+    picture = tiles.nth(1).locator(".picture")
+    box = picture.bounding_box()
+    frames = []
+    for share in (0.1, 0.9):
+        page.mouse.move(box["x"] + share * box["width"], box["y"] + box["height"] / 2)
+        frames.append(int(picture.get_attribute("data-frame")))
+    assert frames[0] < frames[1]
+    assert "sprite.jpg" in picture.locator(".sheet").evaluate("sheet => getComputedStyle(sheet).backgroundImage")
+    page.keyboard.press("Escape")
+    assert selected() == []
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    page.get_by_text("All facts").wait_for()
+    tab.wait()
+    shown = page.locator("input[role=combobox][aria-label='Clip']").input_value()
+    assert shown == short_names([clip.clip_id for clip in clips])[clips[2].clip_id]
