@@ -62,15 +62,15 @@ class Trial:
         )
 
 
-def write_footage(folder: Path, clips: int = 4) -> Path:
-    """Write small H.264 clips of moving gradients, each of its own length."""
+def write_footage(folder: Path, clips: int = 4, frames: int = 60) -> Path:
+    """Write small H.264 clips of moving gradients, each of its own length, the first one of ``frames`` frames."""
     folder.mkdir(parents=True)
     y, x = np.mgrid[0 : SIZE[1], 0 : SIZE[0]]
     for number in range(clips):
         with av.open(str(folder / f"clip{number}.mp4"), "w") as container:
             stream = container.add_stream("libx264", rate=30)
             stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
-            for index in range(60 + 15 * number):
+            for index in range(frames + 15 * number):
                 wave = 127 + 100 * np.sin((x + (number + 1) * y) / 15 + index / 5)
                 picture = np.repeat(wave[..., None], 3, axis=2).astype(np.uint8)
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))

@@ -12,13 +12,16 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import cast
+
+from filelock import FileLock, Timeout
 
 from egoclean.cli.terminal import TerminalReporter
 from egoclean.errors import EgocleanError, UsageError
 from egoclean.report import RecordingReporter, Reporter, ReporterGroup
+from egoclean.store.atomic import disk_errors
 from egoclean.store.project import Project, Settings
 from egoclean.store.runs import RunInfo, RunRecorder, RunState, list_runs
 
@@ -45,7 +48,7 @@ def resolve_sources(project: Project, given: Sequence[str]) -> list[str]:
 def run_here(
     project: Project,
     given: Sequence[str],
-    settings: Settings,
+    change: Callable[[Settings], Settings],
     *,
     until: str,
     workers: int | None = None,
@@ -53,27 +56,32 @@ def run_here(
 ) -> int:
     """Run the pipeline in this process, told to standard error and the run folder; return the exit status.
 
+    ``change`` turns the project's settings into those of this run, which are kept once all sources were found to be
+    there. Runs of one project take turns: each sees what the one before it left.
+
     Raises
     ------
     EgocleanError, KeyboardInterrupt : as the pipeline; the run's record says so first.
     """
     from egoclean import pipeline
 
-    sources = resolve_sources(project, given)
+    change(project.settings())
+    resolve_sources(project, given)
     recorder = RunRecorder(project.runs, sys.argv[1:], run_id)
     try:
         with TerminalReporter() as terminal:
             reporter = ReporterGroup([terminal, RecordingReporter(recorder)])
-            folders = [_demo_folder(project, source, reporter) for source in sources]
-            summary = pipeline.run(
-                project,
-                settings,
-                folders,
-                reporter,
-                until=until,
-                workers=workers,
-                on_discovered=lambda: project.save(sources, settings),
-            )
+            with _turn(project, reporter):
+                sources = resolve_sources(project, given)
+                summary = pipeline.run(
+                    project,
+                    change(project.settings()),
+                    [_demo_folder(project, source, reporter) for source in sources],
+                    reporter,
+                    until=until,
+                    workers=workers,
+                    on_discovered=lambda: project.update(change, sources),
+                )
     except KeyboardInterrupt:
         recorder.finish(RunState.INTERRUPTED, "Stopped; running again goes on where it was.")
         raise
@@ -214,6 +222,24 @@ _workers: dict[Path, PanelWorker] = {}
 def request_panel(project: Project, clip_id: str, window: int, frame: int | None = None) -> Path:
     """Return the PNG of a window's truth-against-prediction panel, from the project's resident model worker."""
     return _workers.setdefault(project.root, PanelWorker(project)).panel(clip_id, window, frame)
+
+
+@contextlib.contextmanager
+def _turn(project: Project, reporter: Reporter) -> Iterator[None]:
+    """Wait until no other run works on the project; the kernel ends a dead run's turn."""
+    folder = project.cache_root() / "locks"
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / f"run-{project.catalog_file().stem}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        reporter.note("Another run works on this project; this one goes on when that one has ended.")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _demo_folder(project: Project, source: str, reporter: Reporter) -> str:

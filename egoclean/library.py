@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -127,9 +129,7 @@ class Library:
         entry = self.cache.find("select", stored["key"])
         if entry is None:
             return None
-        config = build_config(SelectConfig, stored["config"], str(pointer))
-        chosen = read_table(entry.path("chosen.parquet"))
-        return SelectionView(config, chosen, read_table(entry.path("left_out.parquet")), entry.details)
+        return selection_of(entry, build_config(SelectConfig, stored["config"], str(pointer)))
 
     def decisions(self) -> dict[tuple[str, int, int, str], Decision]:
         """Return what a person decided and did not undo, by stretch of footage."""
@@ -138,3 +138,45 @@ class Library:
     def runs(self) -> tuple[RunInfo, ...]:
         """Return the runs of the project, newest first."""
         return list_runs(self.project.runs)
+
+    def snapshot(self) -> LibrarySnapshot:
+        """Return this library as it is now; what other processes change from here on does not reach it."""
+        return LibrarySnapshot(self.project)
+
+
+class LibrarySnapshot(Library):
+    """A library whose steps, windows and decisions were read once, so that a result is of one moment.
+
+    windows_digest : SHA-256 of the table of windows; of no bytes when there is none.
+    """
+
+    def __init__(self, project: Project) -> None:
+        super().__init__(project)
+        self._steps = {(step.clip_id, step.verb): step for step in super().steps()}
+        self._decisions = super().decisions()
+        stored = self.windows_file.read_bytes() if self.windows_file.is_file() else b""
+        self.windows_digest = hashlib.sha256(stored).hexdigest()
+        self._windows = pd.read_parquet(io.BytesIO(stored)) if stored else super().windows()
+
+    def steps(self) -> tuple[StepRow, ...]:
+        """Return how every verb had ended for every clip."""
+        return tuple(self._steps.values())
+
+    def entry(self, clip_id: str, verb: str) -> Entry | None:
+        """Return the result that a verb had for a clip, or None."""
+        step = self._steps.get((clip_id, verb))
+        return self.cache.find(verb, step.key) if step is not None and step.status is StepStatus.DONE else None
+
+    def windows(self) -> pd.DataFrame:
+        """Return the table of windows as it was: read only."""
+        return self._windows
+
+    def decisions(self) -> dict[tuple[str, int, int, str], Decision]:
+        """Return the decisions that stood."""
+        return self._decisions
+
+
+def selection_of(entry: Entry, config: SelectConfig) -> SelectionView:
+    """Return the selection that an entry of ``select`` holds, made with ``config``."""
+    chosen, left_out = (read_table(entry.path(f"{name}.parquet")) for name in ("chosen", "left_out"))
+    return SelectionView(config, chosen, left_out, entry.details)

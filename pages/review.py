@@ -13,5 +13,5 @@ if item is None:
     st.success("The queue is empty: every window in it has a decision.", icon=":material/check:")
 else:
     review_view.show_item(library, item)
-    review_view.show_buttons(library, item)
+review_view.show_buttons(library, item)
 review_view.show_history(library)

@@ -199,8 +199,14 @@ def _run(
     run_id: str | None = None,
 ) -> int:
     project = open_project(project_folder)
-    settings = changed_settings(project.settings(), given, verbs)
-    return jobs.run_here(project, sources, settings, until=until, workers=workers, run_id=run_id)
+    return jobs.run_here(
+        project,
+        sources,
+        lambda settings: changed_settings(settings, given, verbs),
+        until=until,
+        workers=workers,
+        run_id=run_id,
+    )
 
 
 def _print_plan(project_folder: Path, sources: Sequence[str], given: dict[str, Any]) -> None:

@@ -75,7 +75,7 @@ def select_on_project(folder: Path, given: Mapping[str, Any]) -> str:
         raise UsageError(f"There is no project at {folder}.", "Make one with: egoclean run SOURCE --project DIR")
     settings = changed_settings(project.settings(), given, ("select",))
     view = select_and_save(Library(project), settings.select)
-    project.save(project.sources(), settings)
+    project.update(lambda now: changed_settings(now, given, ("select",)))
     return f"{len(view.chosen)} of {view.details['windows']} windows chosen"
 
 

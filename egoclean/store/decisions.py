@@ -59,16 +59,24 @@ class DecisionJournal:
 
     def append(self, decision: Decision) -> Decision:
         """Store ``decision`` durably and return it with its id and time."""
-        stamped = _stamp(decision)
-        with FileLock(self.path.with_name(f".{self.path.name}.lock")):
-            append_line(self.path, json.dumps(to_plain(stamped), sort_keys=True, ensure_ascii=False, allow_nan=False))
-        return stamped
+        with self._turn():
+            return self._append(decision)
 
     def undo(self, decision_id: str) -> Decision:
-        """Take one decision back; raises ``UsageError`` when the journal holds no such decision."""
-        for decision in self.read():
-            if decision.decision_id == decision_id:
-                return self.append(Decision(*decision.place, verdict=Verdict.NONE, undoes=decision_id))
+        """Take one decision back; where that was done already, return the line that did.
+
+        Raises
+        ------
+        UsageError : the journal holds no such decision.
+        """
+        with self._turn():
+            decisions = self.read()
+            undone = next((decision for decision in decisions if decision.undoes == decision_id), None)
+            if undone is not None:
+                return undone
+            for decision in decisions:
+                if decision.decision_id == decision_id:
+                    return self._append(Decision(*decision.place, verdict=Verdict.NONE, undoes=decision_id))
         raise UsageError(f"{self.path} holds no decision {decision_id!r}.", "It may belong to another project.")
 
     def redoable(self) -> Decision | None:
@@ -88,8 +96,9 @@ class DecisionJournal:
 
     def redo(self) -> Decision | None:
         """Make the last undone decision again and return it; None when there is none."""
-        last = self.redoable()
-        return None if last is None else self.append(last)
+        with self._turn():
+            last = self.redoable()
+            return None if last is None else self._append(last)
 
     def read(self) -> tuple[Decision, ...]:
         """Return every line in order, undone ones too; a torn last line is left out."""
@@ -102,6 +111,16 @@ class DecisionJournal:
         undone = {decision.undoes for decision in decisions if decision.undoes}
         standing = [item for item in decisions if not item.undoes and item.decision_id not in undone]
         return {decision.place: decision for decision in standing}
+
+    def _turn(self) -> FileLock:
+        """Return the lock that keeps what is read from changing before it is answered with a line."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(self.path.with_name(f".{self.path.name}.lock"))
+
+    def _append(self, decision: Decision) -> Decision:
+        stamped = _stamp(decision)
+        append_line(self.path, json.dumps(to_plain(stamped), sort_keys=True, ensure_ascii=False, allow_nan=False))
+        return stamped
 
 
 def _says(decision: Decision) -> tuple[object, ...]:

@@ -6,12 +6,13 @@ import dataclasses
 import os
 import tomllib
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import tomlkit
+from filelock import FileLock
 
 from egoclean.config import (
     VERB_CONFIGS,
@@ -26,7 +27,7 @@ from egoclean.config import (
     value_type,
 )
 from egoclean.errors import UsageError
-from egoclean.store.atomic import is_temporary, write_text
+from egoclean.store.atomic import disk_errors, is_temporary, write_text
 from egoclean.store.keys import digest
 
 PROJECT_FILE = "project.toml"
@@ -162,6 +163,17 @@ class Project:
         if not self.exists or self.file.read_text(encoding="utf-8") != text:
             write_text(self.file, text)
 
+    def update(self, change: Callable[[Settings], Settings], sources: Sequence[str] = ()) -> None:
+        """Add ``sources`` and apply ``change`` to the settings as they are now.
+
+        Safe beside other processes that do the same: what another one changed meanwhile is kept.
+        """
+        with disk_errors(self.file):
+            self.root.mkdir(parents=True, exist_ok=True)
+            turn = FileLock(self.root / f".{PROJECT_FILE}.lock")
+        with turn:
+            self.save(list(dict.fromkeys([*self.sources(), *sources])), change(self.settings()))
+
     def _read(self) -> dict[str, Any]:
         try:
             return tomllib.loads(self.file.read_text(encoding="utf-8"))
@@ -201,7 +213,9 @@ def open_project(root: Path) -> Project:
 
 def _is_ours(path: Path) -> bool:
     """Whether something in a folder may be what a run that was killed early left of a project."""
-    return path.name in (".DS_Store", "runs", "decisions.jsonl", "selections", "exports") or is_temporary(path.name)
+    ours = path.name in (".DS_Store", "runs", "decisions.jsonl", "selections", "exports")
+    is_lock = path.name.startswith(".") and path.suffix == ".lock"
+    return ours or is_lock or is_temporary(path.name)
 
 
 def changed_settings(settings: Settings, given: Mapping[str, Any], verbs: tuple[str, ...]) -> Settings:

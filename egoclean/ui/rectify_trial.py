@@ -132,7 +132,7 @@ def command(project: Project, wish: Wish) -> str:
 
 def apply(project: Project, wish: Wish) -> None:
     """Write the wished geometry into the project's settings; the next run uses it."""
-    project.save(project.sources(), project.settings().changed("rectify", _values(wish), "this page"))
+    project.update(lambda settings: settings.changed("rectify", _values(wish), "this page"))
 
 
 def pending(library: Library, source: Intrinsics, found: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from egoclean.core.probe import Probe
 from egoclean.library import Library
@@ -21,6 +22,8 @@ _ROUTES = ("anomaly", "score", "change")
 TEACHES = "what teaches most"
 """The route on which windows come that a probe of a person's choices would learn most from."""
 PROPOSED = 40
+_MINE = "review_mine"
+"""Where a visit keeps the ids of its own decisions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,15 +154,17 @@ def show_item(library: Library, item: ReviewItem) -> None:
     clip_view.show_player(library, clip, key="review_player", time_s=span[0], span=span, loop=True)
 
 
-def show_buttons(library: Library, item: ReviewItem) -> None:
-    """Show the decisions with their keys, tags and a note."""
+def show_buttons(library: Library, item: ReviewItem | None) -> None:
+    """Show the decisions with their keys, tags and a note; without an item, what takes back and makes again."""
+    if item is None:
+        _undo_buttons(library, *st.columns(2))
+        return
     tags, note = st.columns([1, 2])
-    chosen_tags = tags.multiselect(
+    tags.multiselect(
         "Tags", ("grasp", "tool", "walk", "idle", "odd", "bad picture"), accept_new_options=True, key="review_tags"
     )
-    text = note.text_input("Note", key="review_note", max_chars=500)
+    note.text_input("Note", key="review_note", max_chars=500)
     keep, reject, later, undo, redo = st.columns(5)
-    arguments = (library, item, chosen_tags, text)
     keep.button(
         "Keep",
         type="primary",
@@ -167,7 +172,7 @@ def show_buttons(library: Library, item: ReviewItem) -> None:
         shortcut="k",
         width="stretch",
         on_click=_decide,
-        args=(*arguments, Verdict.KEEP),
+        args=(library, item, Verdict.KEEP),
     )
     reject.button(
         "Reject",
@@ -175,9 +180,17 @@ def show_buttons(library: Library, item: ReviewItem) -> None:
         shortcut="x",
         width="stretch",
         on_click=_decide,
-        args=(*arguments, Verdict.REJECT),
+        args=(library, item, Verdict.REJECT),
     )
     later.button("Later", icon=":material/schedule:", shortcut="n", width="stretch", on_click=_put_off, args=(item,))
+    _undo_buttons(library, undo, redo)
+    st.caption(
+        "Keys: K keep · X reject · N later · U undo · Y redo. "
+        "In the player: space, comma and full stop for frames, ? for all."
+    )
+
+
+def _undo_buttons(library: Library, undo: DeltaGenerator, redo: DeltaGenerator) -> None:
     last = last_decision(library)
     undo.button(
         "Undo",
@@ -197,10 +210,6 @@ def show_buttons(library: Library, item: ReviewItem) -> None:
         disabled=journal.redoable() is None,
         on_click=_redo,
         args=(library,),
-    )
-    st.caption(
-        "Keys: K keep · X reject · N later · U undo · Y redo. "
-        "In the player: space, comma and full stop for frames, ? for all."
     )
 
 
@@ -239,16 +248,29 @@ def decisions_table(library: Library) -> pd.DataFrame:
 
 
 def last_decision(library: Library) -> Decision | None:
-    """Return the newest decision that stands, or None."""
+    """Return the decision that undo would take back, or None: the newest that stands of this visit.
+
+    Before the first decision of a visit it is the newest of all, so that a restart takes nothing away; after it, what
+    another person decides meanwhile is theirs to undo.
+    """
     current = DecisionJournal(library.project.decisions).current().values()
-    return max(current, key=lambda item: item.made_at, default=None)
+    mine = st.session_state.get(_MINE)
+    own = [item for item in current if mine is None or item.decision_id in mine]
+    return max(own, key=lambda item: item.made_at, default=None)
 
 
-def _decide(library: Library, item: ReviewItem, tags: list[str], note: str, verdict: Verdict) -> None:
-    DecisionJournal(library.project.decisions).append(
-        Decision(*item.place, verdict=verdict, tags=tuple(tags), note=note)
-    )
+def _decide(library: Library, item: ReviewItem, verdict: Verdict) -> None:
+    # What stands in the fields now: the page was drawn before the last letter of a note was typed.
+    tags, note = st.session_state.get("review_tags") or (), st.session_state.get("review_note") or ""
+    decision = Decision(*item.place, verdict=verdict, tags=tuple(tags), note=note)
+    _remember(DecisionJournal(library.project.decisions).append(decision))
     st.session_state["review_tags"], st.session_state["review_note"] = [], ""
+
+
+def _remember(made: Decision | None) -> None:
+    """Count a decision among those of this visit."""
+    if made is not None:
+        st.session_state.setdefault(_MINE, set()).add(made.decision_id)
 
 
 def _put_off(item: ReviewItem) -> None:
@@ -262,4 +284,4 @@ def _undo(library: Library) -> None:
 
 
 def _redo(library: Library) -> None:
-    DecisionJournal(library.project.decisions).redo()
+    _remember(DecisionJournal(library.project.decisions).redo())

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from egoclean.config import SelectConfig
@@ -17,7 +18,7 @@ from egoclean.core.select import select
 from egoclean.core.selection import Selection
 from egoclean.core.selection_input import SelectionInput
 from egoclean.core.signals import parse_thresholds, signal_names
-from egoclean.library import SELECTION_FILE, Library, SelectionView
+from egoclean.library import SELECTION_FILE, Library, LibrarySnapshot, SelectionView, selection_of
 from egoclean.records import to_plain
 from egoclean.store.atomic import write_json
 from egoclean.store.catalog import StepRow, StepStatus
@@ -51,18 +52,22 @@ def select_and_save(library: Library, config: SelectConfig) -> SelectionView:
     ------
     UsageError : an option that cannot be met with these windows.
     """
-    key = selection_key(library, config)
-    entry = library.cache.get(key)
-    if entry is None:
-        view = preview_selection(library, config)
-        with library.cache.lock(key), library.cache.building(key) as folder:
-            write_table(folder / "chosen.parquet", view.chosen)
-            write_table(folder / "left_out.parquet", view.left_out)
-            library.cache.publish(key, folder, view.details)
-    write_json(library.project.selections / SELECTION_FILE, {"key": key.key, "config": dataclasses.asdict(config)})
-    library.catalog.record([StepRow("", "select", key.key, StepStatus.DONE)])
-    view_saved = library.selection()
-    return view_saved if view_saved is not None else preview_selection(library, config)
+    now = library.snapshot()
+    key = selection_key(now, config)
+    with library.cache.lock(key):
+        entry = library.cache.get(key)
+        if entry is None:
+            view = preview_selection(now, config)
+            with library.cache.building(key) as folder:
+                write_table(folder / "chosen.parquet", view.chosen)
+                write_table(folder / "left_out.parquet", view.left_out)
+                entry = library.cache.publish(key, folder, view.details)
+    pointer = library.project.selections / SELECTION_FILE
+    pointer.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(pointer.with_name(f".{pointer.name}.lock")):
+        write_json(pointer, {"key": key.key, "config": dataclasses.asdict(config)})
+        library.catalog.record([StepRow("", "select", key.key, StepStatus.DONE)])
+    return selection_of(entry, config)
 
 
 def preview_selection(library: Library, config: SelectConfig) -> SelectionView:
@@ -87,13 +92,15 @@ def windows_with_probe(library: Library, config: SelectConfig) -> pd.DataFrame:
     return windows.assign(**{PROBE: project_probe(library, windows).scores})
 
 
-def selection_key(library: Library, config: SelectConfig) -> EntryKey:
-    """Return the address of a selection: the results it is made from, the decisions that hold, and the options."""
-    steps = [
-        (row.clip_id, row.verb, row.key) for row in library.steps() if row.status is StepStatus.DONE and row.clip_id
-    ]
-    decided = sorted((decision.place, str(decision.verdict)) for decision in library.decisions().values())
-    return entry_key("select", inputs=[digest(sorted(steps)), digest(decided)], config=config)
+def selection_key(now: LibrarySnapshot, config: SelectConfig) -> EntryKey:
+    """Return the address of a selection: the results it is made from, the decisions that hold, and the options.
+
+    The table of windows counts beside the steps, since it is written later than they are recorded.
+    """
+    steps = [(row.clip_id, row.verb, row.key) for row in now.steps() if row.status is StepStatus.DONE and row.clip_id]
+    decided = sorted((decision.place, str(decision.verdict)) for decision in now.decisions().values())
+    inputs = [digest(sorted(steps)), digest(decided), now.windows_digest]
+    return entry_key("select", inputs=inputs, config=config)
 
 
 def selection_input(library: Library, windows: pd.DataFrame, config: SelectConfig) -> SelectionInput:
