@@ -1,4 +1,4 @@
-"""How long the dashboard's server takes for each interaction, what it sends, what it holds in memory; how soon pages show.
+"""The dashboard's server: time and bytes of each interaction, memory; and how soon each page shows its own figure.
 
 ``python bench/dashboard.py scale --work FOLDER --windows 100000 1000000`` makes a project of each size, serves it as a
 user does, and drives every page in headless Chromium. Server time runs from the browser's request for a rerun to the
@@ -55,7 +55,7 @@ OWN = {
     "score": '[data-testid="stPlotlyChart"] .main-svg',
     "structure": '[data-testid="stPlotlyChart"] .main-svg',
     "map": '[data-testid="stPlotlyChart"] .main-svg',
-    "review": 'video',
+    "review": "video",
     "select": '[data-testid="stPlotlyChart"] .main-svg',
     "evaluate": '[data-testid="stPlotlyChart"] .main-svg',
     "export": '[data-testid="stDataFrame"] canvas',

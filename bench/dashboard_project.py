@@ -273,7 +273,7 @@ def _write_selection(library: Library, table: pd.DataFrame) -> None:
         "signals": list(signals),
         "models": {},
     }
-    key = selection_key(library, config)
+    key = selection_key(library.snapshot(), config)
     with library.cache.building(key) as folder:
         write_table(folder / "chosen.parquet", chosen)
         write_table(folder / "left_out.parquet", left)

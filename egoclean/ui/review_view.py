@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -22,6 +24,7 @@ _ROUTES = ("anomaly", "score", "change")
 TEACHES = "what teaches most"
 """The route on which windows come that a probe of a person's choices would learn most from."""
 PROPOSED = 40
+SHOWN_DECISIONS = 200
 _MINE = "review_mine"
 """Where a visit keeps the ids of its own decisions."""
 
@@ -99,10 +102,10 @@ def queue_of(
     windows: pd.DataFrame, route: str, fingerprints: dict[str, str], length: int = QUEUE_LENGTH
 ) -> list[ReviewItem]:
     """Return at most ``length`` windows from the highest value of ``route`` down, passing over overlapping ones."""
-    ordered = windows.dropna(subset=[route]).sort_values([route, "row"], ascending=[False, True], kind="stable")
+    ordered = _highest(windows, route, length * 20)
     taken: dict[str, list[tuple[float, float]]] = {}
     queue: list[ReviewItem] = []
-    for line in ordered.head(length * 20).to_dict("records"):
+    for line in ordered.to_dict("records"):
         start, stop, clip_id = float(line["start_s"]), float(line["stop_s"]), str(line["clip_id"])
         spans = taken.setdefault(clip_id, [])
         if any(start < other_stop and other_start < stop for other_start, other_stop in spans):
@@ -126,6 +129,18 @@ def queue_of(
         if len(queue) == length:
             break
     return queue
+
+
+def _highest(windows: pd.DataFrame, route: str, many: int) -> pd.DataFrame:
+    """Return the windows with the ``many`` highest values of ``route``, highest first; of equals the first row."""
+    values = windows[route].to_numpy(dtype="float64")
+    known = int(windows[route].notna().sum())
+    line = -math.inf
+    if known > many:
+        # NaN sorts last, so the highest values stand just before it.
+        line = float(np.partition(values, known - many)[known - many])
+    found = windows[values >= line]
+    return found.sort_values([route, "row"], ascending=[False, True], kind="stable").head(many)
 
 
 def show_progress(library: Library, queue: list[ReviewItem]) -> None:
@@ -215,36 +230,42 @@ def _undo_buttons(library: Library, undo: DeltaGenerator, redo: DeltaGenerator) 
 
 def show_history(library: Library) -> None:
     """Show the newest decisions of the project, from every tab and command."""
-    table = decisions_table(library)
-    if not table.empty:
-        with st.expander(f"Decisions ({len(table):,})", icon=":material/history:"):
-            st.dataframe(table.head(200), hide_index=True, column_config=column_config(table))
+    table, total = decisions_table(library), len(loaders.decisions(library))
+    if total:
+        with st.expander(f"Decisions ({total:,})", icon=":material/history:"):
+            st.dataframe(table, hide_index=True, column_config=column_config(table))
+            if total > len(table):
+                st.caption(f"The newest {len(table):,} of {total:,}.")
 
 
 def decided_places(library: Library) -> dict[tuple[str, int, int, str], Verdict]:
     """Return the verdict that stands for each stretch of footage."""
-    current = DecisionJournal(library.project.decisions).current()
+    current = loaders.decisions(library)
     return {place: item.verdict for place, item in current.items() if item.verdict is not Verdict.NONE}
 
 
 def decisions_table(library: Library) -> pd.DataFrame:
-    """Return the decisions that stand, newest first."""
-    windows = loaders.windows(library)
-    starts = dict(zip(zip(windows["clip_id"], windows["start_pts"], strict=True), windows["start_s"], strict=True))
+    """Return the newest decisions that stand, newest first: at most :data:`SHOWN_DECISIONS`."""
     names = {str(clip.facts.get("sha256")): clip.clip_id for clip in loaders.clips(library)}
-    current = sorted(DecisionJournal(library.project.decisions).current().values(), key=lambda item: -item.made_at)
+    current = sorted(loaders.decisions(library).values(), key=lambda item: -item.made_at)
     rows = [
         {
             "verdict": str(item.verdict),
             "clip_id": names.get(item.clip_sha256, "not in this project now"),
-            "at": moment(starts.get((names.get(item.clip_sha256), item.start_pts))),
+            "at": moment(_start_s(library, names.get(item.clip_sha256), item.start_pts)),
             "tags": ", ".join(item.tags),
             "note": item.note,
             "made": ago(item.made_at),
         }
-        for item in current
+        for item in current[:SHOWN_DECISIONS]
     ]
     return pd.DataFrame(rows, columns=["verdict", "clip_id", "at", "tags", "note", "made"])
+
+
+def _start_s(library: Library, clip_id: str | None, start_pts: int) -> float | None:
+    mine = loaders.clip_windows(library, clip_id) if clip_id is not None else None
+    found = None if mine is None else mine.loc[mine["start_pts"] == start_pts, "start_s"]
+    return None if found is None or found.empty else float(found.iloc[0])
 
 
 def last_decision(library: Library) -> Decision | None:
@@ -253,7 +274,7 @@ def last_decision(library: Library) -> Decision | None:
     Before the first decision of a visit it is the newest of all, so that a restart takes nothing away; after it, what
     another person decides meanwhile is theirs to undo.
     """
-    current = DecisionJournal(library.project.decisions).current().values()
+    current = loaders.decisions(library).values()
     mine = st.session_state.get(_MINE)
     own = [item for item in current if mine is None or item.decision_id in mine]
     return max(own, key=lambda item: item.made_at, default=None)

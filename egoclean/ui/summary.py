@@ -48,7 +48,7 @@ def totals(library: Library) -> Totals:
         clip_s=_length_s(items),
         rejected_s=_length_s([*rejected, *failed]),
         windows=len(windows),
-        window_s=footage_s(windows),
+        window_s=loaders.window_footage(library).seconds() if len(windows) else 0.0,
         chosen=0 if view is None else len(view.chosen),
         chosen_s=0.0 if view is None else footage_s(view.chosen),
     )
