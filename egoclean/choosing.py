@@ -1,7 +1,8 @@
 """Choosing in a process of its own, for projects too large to do it between two clicks.
 
-The arguments of ``python -m egoclean.choosing`` are the project's folder and the configuration as JSON. The selection is kept in the cache under its key,
-where the dashboard finds it; an option that cannot be met is told on standard output as one line of JSON.
+The arguments of ``python -m egoclean.choosing`` are the project's folder and the configuration as JSON. The selection
+is kept in the cache under its key, where the dashboard finds it; an option that cannot be
+met is told on standard output as one line of JSON.
 """
 
 from __future__ import annotations

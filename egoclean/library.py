@@ -73,6 +73,7 @@ class Library:
         self.project = project
         self.cache = Cache(project.cache_root())
         self.catalog = Catalog(project.catalog_file())
+        self._tables = project.tables()
 
     def clips(self) -> tuple[ClipRow, ...]:
         """Return the clips in source order."""
@@ -99,7 +100,7 @@ class Library:
     @property
     def windows_file(self) -> Path:
         """The Parquet file of all windows; derived, made again after each run."""
-        return self.project.tables() / "windows.parquet"
+        return self._tables / "windows.parquet"
 
     def windows(self) -> pd.DataFrame:
         """Return one row a window of every clip; no rows before anything was scored or embedded."""

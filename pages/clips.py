@@ -2,14 +2,13 @@
 
 import streamlit as st
 
-from egoclean.ui import choice, clip_view, filters, frame, guards, loaders
+from egoclean.ui import choice, clip_view, filters, frame, guards, summary
 from egoclean.ui.columns import column_config
 from egoclean.ui.grid import clip_grid
-from egoclean.ui.tables import clip_table
 
 frame.title("Clips", "Browse the footage: filter, look, play frame by frame.")
 library = guards.require_clips()
-table = clip_table(loaders.clip_steps(library))
+table = summary.clip_rows(library)
 shown = filters.filter_clips(table)
 if shown.empty:
     st.info("No clip passes this filter.")

@@ -38,10 +38,13 @@ def view_of(library: Library, config: SelectConfig) -> SelectionView:
     saved, key = loaders.selection(library), _key(library, config)
     if saved is not None and saved.config == config and library.saved_key() == key.key:
         return saved
-    if not library.cache.has(key):
-        _offer(library, config, count)
+    if library.cache.has(key):
+        return _stored(library, key.key, config)
+    stale = saved is not None and saved.config == config
+    _offer(library, config, count, stale)
+    if saved is None or not stale:
         st.stop()
-    return _stored(library, key.key, config)
+    return saved
 
 
 def save(library: Library, config: SelectConfig) -> None:
@@ -52,14 +55,22 @@ def save(library: Library, config: SelectConfig) -> None:
         save_choice(library, _key(library, config), config)
 
 
-def _offer(library: Library, config: SelectConfig, count: int) -> None:
-    """Show the button that starts choosing, or how the choosing that was started stands."""
+def _offer(library: Library, config: SelectConfig, count: int, stale: bool) -> None:
+    """Show the button that starts choosing, or how the choosing that was started stands.
+
+    ``stale`` says that the saved selection, made with these options before something changed, is shown below.
+    """
     state = jobs.choice(library.project)
     if state is not None and state.config == config and state.at_work:
         _watch(library, config)
         return
     if state is not None and state.config == config and state.error is not None:
         show_error(state.error)
+    if stale:
+        st.warning(
+            "Decisions or results have changed since the saved selection was made, which is what you see below.",
+            icon=":material/history:",
+        )
     st.info(
         f"Choosing among {count:,} windows takes a while: set the options first, then start. It runs in a process of "
         "its own, and the saved selection stays until you save another.",

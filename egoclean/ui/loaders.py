@@ -6,7 +6,8 @@ Everything returned here is shared by all viewers: treat it as read-only.
 from __future__ import annotations
 
 import gc
-from collections.abc import Mapping
+import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,18 @@ def clip_windows(library: Library, clip_id: str) -> pd.DataFrame:
     return windows(library).iloc[places.get(clip_id, slice(0, 0))]
 
 
+def window_rows(library: Library, places: Sequence[tuple[str | None, int]]) -> list[int | None]:
+    """Return the row of each window in the table, told by its clip and its first pts; None where there is none."""
+    clip_rows = _clip_places(library, str(library.project.root), file_stamp(library.windows_file))
+    pts = windows(library)["start_pts"].to_numpy()
+    found: list[int | None] = []
+    for clip_id, start_pts in places:
+        mine = clip_rows.get(clip_id or "", slice(0, 0))
+        hits = np.flatnonzero(pts[mine] == start_pts)
+        found.append(int(mine.start + hits[0]) if len(hits) else None)
+    return found
+
+
 def window_footage(library: Library) -> Footage:
     """Return where all windows lie in time: asked for seconds, it counts overlapping ones once."""
     return _footage(library, str(library.project.root), file_stamp(library.windows_file))
@@ -94,6 +107,11 @@ def window_footage(library: Library) -> Footage:
 def signal_order(library: Library, signal: str) -> SignalOrder:
     """Return the rows of the table of windows in order of a signal."""
     return _signal_order(library, str(library.project.root), file_stamp(library.windows_file), signal)
+
+
+def order_signals(library: Library, signals: Sequence[str]) -> None:
+    """Begin to order the windows by each signal, so that none is waited for when a person asks for it."""
+    _order_signals(library, str(library.project.root), file_stamp(library.windows_file), tuple(signals))
 
 
 def selection(library: Library) -> SelectionView | None:
@@ -219,9 +237,20 @@ def _footage(_library: Library, root: str, stamp: Stamp) -> Footage:
     return Footage.of(_windows(_library, root, stamp))
 
 
-@st.cache_resource(show_spinner=False, max_entries=4)
+@st.cache_resource(show_spinner=False, max_entries=8)
 def _signal_order(_library: Library, root: str, stamp: Stamp, signal: str) -> SignalOrder:
     return SignalOrder.of(_windows(_library, root, stamp)[signal].to_numpy(dtype=np.float64))
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def _order_signals(_library: Library, root: str, stamp: Stamp, signals: tuple[str, ...]) -> threading.Thread:
+    def work() -> None:
+        for signal in signals:
+            _signal_order(_library, root, stamp, signal)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread
 
 
 @st.cache_resource(show_spinner="Reading the selection…", max_entries=1)

@@ -17,6 +17,7 @@ from egoclean.ui import clip_view, loaders
 from egoclean.ui.columns import column_config
 from egoclean.ui.format import ago, moment
 from egoclean.ui.glossary import meaning
+from egoclean.ui.window_index import evenly
 from egoclean.verbs.probe import proposed_windows
 
 QUEUE_LENGTH = 60
@@ -25,6 +26,8 @@ TEACHES = "what teaches most"
 """The route on which windows come that a probe of a person's choices would learn most from."""
 PROPOSED = 40
 SHOWN_DECISIONS = 200
+ASKED = 10_000
+"""Most windows that proposals are made from while a person waits, beside those decided on."""
 _MINE = "review_mine"
 """Where a visit keeps the ids of its own decisions."""
 
@@ -76,12 +79,25 @@ def taught_windows(library: Library, windows: pd.DataFrame) -> pd.DataFrame:
     kept = st.session_state.get("review_proposed")
     again = st.button("Propose anew", icon=":material/refresh:", help="Make a new list from all decisions so far.")
     if kept is None or again:
-        rows, probe = proposed_windows(library, windows, PROPOSED)
-        kept = st.session_state["review_proposed"] = (windows["row"].iloc[rows].tolist(), probe_text(probe))
+        part = _worth_asking(library, windows)
+        rows, probe = proposed_windows(library, part, PROPOSED)
+        said = f" Proposed from {len(part):,} of {len(windows):,} windows." if len(part) < len(windows) else ""
+        kept = st.session_state["review_proposed"] = (part["row"].iloc[rows].tolist(), probe_text(probe) + said)
     proposed, text = kept
     st.caption(text)
     place = pd.Series(range(len(proposed), 0, -1), index=proposed, dtype="float64")
     return windows.assign(**{TEACHES: windows["row"].map(place)})
+
+
+def _worth_asking(library: Library, windows: pd.DataFrame) -> pd.DataFrame:
+    """Return the windows that proposals are made from: all, or of many a part evenly taken and those decided on."""
+    if len(windows) <= ASKED:
+        return windows
+    names = {str(clip.facts.get("sha256")): clip.clip_id for clip in loaders.clips(library)}
+    decided = loaders.decisions(library).values()
+    rows = loaders.window_rows(library, [(names.get(item.clip_sha256), item.start_pts) for item in decided])
+    taken = np.arange(len(windows))[evenly(len(windows), ASKED)]
+    return windows.iloc[np.union1d(taken, [row for row in rows if row is not None]).astype(np.int64)]
 
 
 def probe_text(probe: Probe | None) -> str:
@@ -247,25 +263,21 @@ def decided_places(library: Library) -> dict[tuple[str, int, int, str], Verdict]
 def decisions_table(library: Library) -> pd.DataFrame:
     """Return the newest decisions that stand, newest first: at most :data:`SHOWN_DECISIONS`."""
     names = {str(clip.facts.get("sha256")): clip.clip_id for clip in loaders.clips(library)}
-    current = sorted(loaders.decisions(library).values(), key=lambda item: -item.made_at)
+    shown = sorted(loaders.decisions(library).values(), key=lambda item: -item.made_at)[:SHOWN_DECISIONS]
+    places = loaders.window_rows(library, [(names.get(item.clip_sha256), item.start_pts) for item in shown])
+    starts = loaders.windows(library)["start_s"].to_numpy()
     rows = [
         {
             "verdict": str(item.verdict),
             "clip_id": names.get(item.clip_sha256, "not in this project now"),
-            "at": moment(_start_s(library, names.get(item.clip_sha256), item.start_pts)),
+            "at": moment(None if row is None else float(starts[row])),
             "tags": ", ".join(item.tags),
             "note": item.note,
             "made": ago(item.made_at),
         }
-        for item in current[:SHOWN_DECISIONS]
+        for item, row in zip(shown, places, strict=True)
     ]
     return pd.DataFrame(rows, columns=["verdict", "clip_id", "at", "tags", "note", "made"])
-
-
-def _start_s(library: Library, clip_id: str | None, start_pts: int) -> float | None:
-    mine = loaders.clip_windows(library, clip_id) if clip_id is not None else None
-    found = None if mine is None else mine.loc[mine["start_pts"] == start_pts, "start_s"]
-    return None if found is None or found.empty else float(found.iloc[0])
 
 
 def last_decision(library: Library) -> Decision | None:

@@ -23,11 +23,14 @@ _SHOWN = ("window", "score", "score_stderr", "skill", "anomaly", "change")
 _EXAMPLES = 3
 _RANKED = 50
 _CORRELATED = 20_000
+_LARGE = 50_000
 
 
-def pick_signal(windows: pd.DataFrame) -> str:
+def pick_signal(library: Library, windows: pd.DataFrame) -> str:
     """Return the signal a person looks at: one that at least one window has."""
     offered = [name for name in SIGNALS if name in windows and windows[name].notna().any()]
+    if len(windows) > _LARGE:
+        loaders.order_signals(library, offered)
     return st.segmented_control(
         "Signal",
         offered,
@@ -78,12 +81,9 @@ def show_thresholds(library: Library, windows: pd.DataFrame, signal: str) -> Non
     _show_examples(library, windows, signal, high if lowest is None else low)
 
 
-def show_explanations(windows: pd.DataFrame, signal: str) -> None:
+def show_explanations(library: Library, windows: pd.DataFrame, signal: str) -> None:
     """Show how far plain properties of the picture rank the windows as the signal does."""
-    part = windows.iloc[evenly(len(windows), _CORRELATED)]
-    there = [name for name in TRIVIAL if name in part and part[name].notna().any() and name != signal]
-    found = {name: rank_correlation(part[signal].to_numpy(float), part[name].to_numpy(float)) for name in there}
-    found = {name: value for name, value in found.items() if value == value}
+    found, looked_at = _explanations(library, loaders.file_stamp(library.windows_file), signal)
     if not found:
         return
     strongest = max(found, key=lambda name: abs(found[name]))
@@ -91,8 +91,8 @@ def show_explanations(windows: pd.DataFrame, signal: str) -> None:
     st.subheader("Can something simpler explain it?", anchor=False, help=text)
     for place, (name, value) in zip(st.columns(len(found)), found.items(), strict=True):
         place.metric(name.replace("_", " "), f"{value:+.2f}", help=text)
-    if len(part) < len(windows):
-        st.caption(f"From {len(part):,} of the {len(windows):,} windows, evenly taken.")
+    if looked_at < len(windows):
+        st.caption(f"From {looked_at:,} of the {len(windows):,} windows, evenly taken.")
     if abs(found[strongest]) >= 0.7:
         st.warning(
             f"This signal is mostly {strongest.replace('_', ' ')} (rank correlation {found[strongest]:+.2f}): a far "
@@ -146,6 +146,16 @@ def show_panel(library: Library, window: pd.Series) -> None:
     st.caption(
         "The colours of the prediction come from the true patches' mean and spread: the model predicts the rest."
     )
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _explanations(_library: Library, stamp: loaders.Stamp, signal: str) -> tuple[dict[str, float], int]:
+    """Return the rank correlation of a signal with each plain property, and on how many windows."""
+    windows = loaders.windows(_library)
+    part = windows.iloc[evenly(len(windows), _CORRELATED)]
+    there = [name for name in TRIVIAL if name in part and part[name].notna().any() and name != signal]
+    found = {name: rank_correlation(part[signal].to_numpy(float), part[name].to_numpy(float)) for name in there}
+    return {name: value for name, value in found.items() if value == value}, len(part)
 
 
 def _show_examples(library: Library, windows: pd.DataFrame, signal: str, line: float) -> None:

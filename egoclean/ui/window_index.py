@@ -59,8 +59,8 @@ class SignalOrder:
 
     @classmethod
     def of(cls, values: Floats) -> SignalOrder:
-        """Return the order of ``values``, NaN for none; of equals the first row comes first."""
-        order = np.argsort(values, kind="stable")
+        """Return the order of ``values``, NaN for none."""
+        order = np.argsort(values)
         count = len(values) - int(np.isnan(values).sum())
         rows = order[:count].astype(np.int32)
         return cls(rows, values[rows], len(values) - count)
@@ -87,7 +87,7 @@ def clip_numbers(windows: pd.DataFrame) -> NDArray[np.int64]:
     """Return a number for the clip of each window: the same for windows of one clip."""
     column = windows["clip_id"]
     if isinstance(column.dtype, pd.CategoricalDtype):
-        return column.cat.codes.to_numpy(dtype=np.int64)
+        return np.asarray(column.cat.codes, dtype=np.int64)
     return np.asarray(pd.factorize(column)[0], dtype=np.int64)
 
 

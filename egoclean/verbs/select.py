@@ -96,14 +96,14 @@ def preview_selection(library: Library, config: SelectConfig) -> SelectionView:
     return _view(windows, select(selection_input(library, windows, config), config), config, library)
 
 
-def windows_with_probe(library: Library, config: SelectConfig) -> pd.DataFrame:
-    """Return the project's windows, with the column ``probe`` where the options weigh or bound it.
+def windows_with_probe(library: Library, config: SelectConfig, windows: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return the project's windows, or those given, with the column ``probe`` where the options weigh or bound it.
 
     Raises
     ------
     UsageError : the probe is asked for and there is nothing it could learn from.
     """
-    windows = library.windows()
+    windows = library.windows() if windows is None else windows
     asked = {*signal_names(config.signal), *(item.signal for item in parse_thresholds(config.thresholds))}
     if PROBE not in asked or windows.empty:
         return windows
