@@ -214,21 +214,24 @@ def _type(label: str, *texts: str) -> Callable[[Page], None]:
     return act
 
 
-def _option(label: str, step: int = 1) -> Callable[[Page], None]:
-    """Return a gesture that takes another option of a select box, a few steps further each time."""
+def _option(label: str, *texts: str) -> Callable[[Page], None]:
+    """Return a gesture that takes the next option of a select box, or the next of those that ``texts`` name."""
+    turns = iter(texts * 1000)
 
     def act(page: Page) -> None:
         page.get_by_test_id("stSelectbox").filter(has_text=label).first.click()
-        for _ in range(step):
-            page.keyboard.press("ArrowDown")
+        if texts:
+            page.get_by_role("option", name=next(turns), exact=True).click()
+            return
+        page.keyboard.press("ArrowDown")
         page.keyboard.press("Enter")
 
     return act
 
 
-def _row(place: int = 0) -> Callable[[Page], None]:
-    """Return a gesture that selects another row of a table by its box at the left."""
-    turns = iter(tuple(range(1, 7)) * 1000)
+def _row(place: int = 0, rows: int = 6) -> Callable[[Page], None]:
+    """Return a gesture that selects another of the first rows of a table by its box at the left."""
+    turns = iter(tuple(range(1, rows + 1)) * 1000)
 
     def act(page: Page) -> None:
         canvas = page.get_by_test_id("stDataFrame").nth(place)
@@ -240,8 +243,8 @@ def _row(place: int = 0) -> Callable[[Page], None]:
     return act
 
 
-def _drag(share: tuple[float, float, float, float]) -> Callable[[Page], None]:
-    """Return a gesture that draws over a part of the page's first figure."""
+def _drag(share: tuple[float, float, float, float], loop: bool) -> Callable[[Page], None]:
+    """Return a gesture that draws a box, or a loop, over a part of the page's first figure."""
     shifts = iter((0.0, 0.03, 0.06, 0.02) * 1000)
 
     def act(page: Page) -> None:
@@ -252,7 +255,9 @@ def _drag(share: tuple[float, float, float, float]) -> Callable[[Page], None]:
         assert box is not None
         shift = next(shifts)
         left, top, right, bottom = share
-        corners = [(left, top), (right + shift, top), (right + shift, bottom), (left, bottom), (left, top)]
+        corners = [(left, top), (right + shift, bottom)]
+        if loop:
+            corners = [(left, top), (right + shift, top), (right + shift, bottom), (left, bottom), (left, top)]
         places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
         page.mouse.move(*places[0])
         page.mouse.down()
@@ -280,7 +285,7 @@ def interactions() -> dict[str, dict[str, Callable[[Page], None]]]:
         "rectify": {"another clip": _option("Clip")},
         "score": {
             "threshold": _slide("Keep windows with"),
-            "brush the histogram": _drag((0.3, 0.4, 0.6, 0.6)),
+            "brush the histogram": _drag((0.3, 0.4, 0.6, 0.6), loop=False),
             "signal": _segment("anomaly", "skill", "change", "score"),
             "highest or lowest": _segment("lowest", "highest"),
             "row": _row(-1),
@@ -288,13 +293,13 @@ def interactions() -> dict[str, dict[str, Callable[[Page], None]]]:
         "structure": {"another clip": _option("Clip")},
         "map": {
             "colour": _segment("factory", "selection", "worker", "clip"),
-            "lasso": _drag((0.4, 0.4, 0.55, 0.55)),
+            "lasso": _drag((0.4, 0.4, 0.55, 0.55), loop=True),
         },
         "review": {"keep": _key("k"), "undo": _key("u"), "later": _key("n"), "route": _segment("score", "anomaly")},
         "select": {"row": _row(0), "budget": _slide("Share of all windows")},
         "evaluate": {},
-        "export": {"format": _option("Format")},
-        "runs": {"row": _row(0)},
+        "export": {"format": _option("Format", "csv", "parquet", "jsonl")},
+        "runs": {"row": _row(0, rows=1)},
     }
 
 
@@ -355,14 +360,16 @@ def _tell(
     found: dict[str, Any],
     processor_s: float | None = None,
 ) -> None:
-    times, sizes, reruns = (np.array(column) for column in zip(*rows, strict=True))
+    # A gesture that the browser answers alone says nothing about the server.
+    answered = [row for row in rows if row[2]] or rows
+    times, sizes, reruns = (np.array(column) for column in zip(*answered, strict=True))
     figures = {
         "p50_ms": round(float(np.median(times)), 1),
         "p95_ms": round(float(np.quantile(times, 0.95)), 1),
         "processor_ms": None if processor_s is None else round(1000 * processor_s, 1),
         "payload_mb": round(float(sizes.max()), 3),
         "reruns": int(reruns.max()),
-        "repeats": len(rows),
+        "repeats": len(answered),
     }
     found[f"{page}: {label}"] = figures
     heavy = sorted(meter.kinds.items(), key=lambda item: -item[1])[:3]

@@ -22,10 +22,9 @@ if browse.open:
             clip_grid(library, list(shown["clip_id"]), open_clip=clip_view.open_clip)
         else:
             event = st.dataframe(
-                shown,
+                shown.drop(columns="clip_id"),
                 hide_index=True,
                 column_config=column_config(shown),
-                column_order=[name for name in shown.columns if name != "clip_id"],
                 on_select="rerun",
                 selection_mode="single-row",
                 key="clips_table",

@@ -15,7 +15,6 @@ from egoclean.ui import loaders
 from egoclean.ui.format import duration
 from egoclean.ui.start import show_error
 from egoclean.verbs.select import (
-    decided_digest,
     key_of_parts,
     preview_selection,
     save_choice,
@@ -33,8 +32,7 @@ def view_of(library: Library, config: SelectConfig) -> SelectionView:
     """Return what ``config`` would choose; on a large project the page stops here until that has been worked out."""
     count = len(loaders.windows(library))
     if count <= AT_ONCE:
-        stamp = (*loaders.file_stamp(library.windows_file), *loaders.file_stamp(library.project.decisions))
-        return _preview(library, stamp, config)
+        return _preview(library, loaders.file_stamp(library.windows_file), loaders.decided(library), config)
     saved, key = loaders.selection(library), _key(library, config)
     if saved is not None and saved.config == config and library.saved_key() == key.key:
         return saved
@@ -97,19 +95,13 @@ def _key(library: Library, config: SelectConfig) -> EntryKey:
     """Return the address of the selection, as :func:`egoclean.verbs.select.selection_key` has it."""
     root = str(library.project.root)
     steps = _steps_digest(library, root, loaders.catalog_stamp(library))
-    decided = _decided_digest(library, root, loaders.file_stamp(library.project.decisions))
     windows = _windows_digest(library, root, loaders.file_stamp(library.windows_file))
-    return key_of_parts(steps, decided, windows, config)
+    return key_of_parts(steps, loaders.decided(library), windows, config)
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
 def _steps_digest(_library: Library, root: str, stamp: loaders.Stamp) -> str:
     return steps_digest(step for item in loaders.clip_steps(_library).values() for step in item.steps.values())
-
-
-@st.cache_resource(show_spinner=False, max_entries=2)
-def _decided_digest(_library: Library, root: str, stamp: loaders.Stamp) -> str:
-    return decided_digest(loaders.decisions(_library))
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
@@ -126,5 +118,5 @@ def _stored(_library: Library, key: str, config: SelectConfig) -> SelectionView:
 
 
 @st.cache_resource(show_spinner="Choosing…", max_entries=16)
-def _preview(_library: Library, stamp: loaders.Stamp, config: SelectConfig) -> SelectionView:
+def _preview(_library: Library, stamp: loaders.Stamp, decided: str, config: SelectConfig) -> SelectionView:
     return preview_selection(_library, config)

@@ -41,8 +41,8 @@ class Comparison:
 def compare(library: Library, view: SelectionView) -> Comparison:
     """Return the comparison of a saved selection with its rivals at the same number of windows."""
     project = library.project
-    stamp = loaders.file_stamp(library.windows_file, project.selections / "latest.json", project.decisions)
-    return _compare(library, stamp, view)
+    stamp = loaders.file_stamp(library.windows_file, project.selections / "latest.json")
+    return _compare(library, stamp, loaders.decided(library), view)
 
 
 def columns() -> dict[str, Any]:
@@ -74,7 +74,7 @@ def _number(label: str, text: str) -> Any:
 
 
 @st.cache_resource(show_spinner="Comparing with random choices…", max_entries=4)
-def _compare(_library: Library, stamp: loaders.Stamp, _view: SelectionView) -> Comparison:
+def _compare(_library: Library, stamp: loaders.Stamp, decided: str, _view: SelectionView) -> Comparison:
     truth = known_truth(_library)
     every = loaders.windows(_library)
     windows, config = part_of_clips(every, _view.config, COMPARED)

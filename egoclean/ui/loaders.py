@@ -5,6 +5,7 @@ Everything returned here is shared by all viewers: treat it as read-only.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import threading
 from collections.abc import Mapping, Sequence
@@ -18,15 +19,18 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from egoclean.core.projection import plane
+from egoclean.errors import CacheError
 from egoclean.library import WINDOW_COLUMNS, Library, SelectionView
 from egoclean.store.cache import Entry
 from egoclean.store.catalog import ClipRow, StepRow
 from egoclean.store.decisions import Decision, DecisionJournal
+from egoclean.store.keys import digest
 from egoclean.store.project import Project
-from egoclean.store.tables import read_narrow_table
+from egoclean.store.tables import read_narrow_table, read_table, write_table
 from egoclean.ui.format import short_names
 from egoclean.ui.project import current_project
 from egoclean.ui.window_index import Footage, SignalOrder, clip_places, evenly
+from egoclean.verbs.select import decided_digest
 
 Stamp = tuple[int, ...]
 
@@ -104,6 +108,11 @@ def window_footage(library: Library) -> Footage:
     return _footage(library, str(library.project.root), file_stamp(library.windows_file))
 
 
+def window_seconds(library: Library) -> float:
+    """Return the seconds of footage that all windows cover."""
+    return _window_seconds(library, str(library.project.root), file_stamp(library.windows_file))
+
+
 def signal_order(library: Library, signal: str) -> SignalOrder:
     """Return the rows of the table of windows in order of a signal."""
     return _signal_order(library, str(library.project.root), file_stamp(library.windows_file), signal)
@@ -162,6 +171,11 @@ def embedding_map(library: Library) -> pd.DataFrame:
     One embedding space only (the one with most windows), and at most :data:`MAP_ROWS` windows, evenly taken.
     """
     return _embedding_map(library, str(library.project.root), file_stamp(library.windows_file))
+
+
+def decided(library: Library) -> str:
+    """Return what changes when the decisions that stand do: one that was made and undone changes nothing."""
+    return _decided(library, str(library.project.root), file_stamp(library.project.decisions))
 
 
 def catalog_stamp(library: Library) -> Stamp:
@@ -237,6 +251,11 @@ def _footage(_library: Library, root: str, stamp: Stamp) -> Footage:
     return Footage.of(_windows(_library, root, stamp))
 
 
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _window_seconds(_library: Library, root: str, stamp: Stamp) -> float:
+    return _footage(_library, root, stamp).seconds()
+
+
 @st.cache_resource(show_spinner=False, max_entries=8)
 def _signal_order(_library: Library, root: str, stamp: Stamp, signal: str) -> SignalOrder:
     return SignalOrder.of(_windows(_library, root, stamp)[signal].to_numpy(dtype=np.float64))
@@ -268,6 +287,11 @@ def _standing(_library: Library, root: str, stamp: Stamp) -> NDArray[np.int8]:
         rows = table["row"].to_numpy()
         found[rows[rows < len(found)]] = value
     return found
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _decided(_library: Library, root: str, stamp: Stamp) -> str:
+    return decided_digest(_decisions(_library, root, stamp).values())
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
@@ -320,5 +344,20 @@ def _embedding_map(_library: Library, root: str, stamp: Stamp) -> pd.DataFrame:
     space = table["space"].value_counts().idxmax()
     there = np.flatnonzero((table["space"] == space).to_numpy())
     shown = table.iloc[there[evenly(len(there), MAP_ROWS)]].reset_index(drop=True)
-    places = plane(_library.embeddings(shown))
-    return shown.assign(x=places[:, 0], y=places[:, 1]).dropna(subset=["x", "y"])
+    places = _laid_out(_library, shown, digest(stamp))
+    return shown.merge(places, on="row").dropna(subset=["x", "y"])
+
+
+def _laid_out(library: Library, shown: pd.DataFrame, made_from: str) -> pd.DataFrame:
+    """Return row, x and y of ``shown``: kept beside the table of windows, since it takes reading every clip's entry."""
+    path = library.windows_file.with_name("map.parquet")
+    if path.is_file():
+        kept = read_table(path)
+        if (kept["made_from"] == made_from).all():
+            return kept[["row", "x", "y"]]
+    places = plane(library.embeddings(shown))
+    found = pd.DataFrame({"row": shown["row"].to_numpy(), "x": places[:, 0], "y": places[:, 1]})
+    # Without it the next start of the dashboard only takes longer.
+    with contextlib.suppress(CacheError):
+        write_table(path, found.assign(made_from=made_from))
+    return found

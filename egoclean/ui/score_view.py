@@ -46,7 +46,7 @@ def pick_signal(library: Library, windows: pd.DataFrame) -> str:
 @st.fragment
 def show_thresholds(library: Library, windows: pd.DataFrame, signal: str) -> None:
     """Show the histogram of a signal with two thresholds, and at once what they keep, in windows and footage."""
-    order, all_footage = loaders.signal_order(library, signal), loaders.window_footage(library)
+    order = loaders.signal_order(library, signal)
     least, most = float(order.values[0]), float(order.values[-1])
     if not most > least:
         st.info(f"All windows have the same {signal.replace('_', ' ')}: {least:.4g}. There is nothing to part.")
@@ -58,7 +58,9 @@ def show_thresholds(library: Library, windows: pd.DataFrame, signal: str) -> Non
     low, high = least if lowest is None else lowest, most if highest is None else highest
     first, last = order.between(low, high)
     values = windows[signal].to_numpy()
-    total_s, kept_s = all_footage.seconds(), all_footage.seconds((values >= low) & (values <= high))
+    total_s = kept_s = loaders.window_seconds(library)
+    if last - first < len(windows):
+        kept_s = loaders.window_footage(library).seconds((values >= low) & (values <= high))
     kept, dropped, below, above = st.columns(4)
     said = f"{footage(kept_s)}, {share(kept_s, total_s)}"
     metrics.number(kept, "Kept", count(last - first, "window"), said, "footage")

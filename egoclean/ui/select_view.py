@@ -35,7 +35,7 @@ def base_config(library: Library) -> SelectConfig:
 
 def config_form(library: Library, windows: pd.DataFrame) -> SelectConfig:
     """Return the configuration a person set: budget, strategy and thresholds first, the rest folded away."""
-    base, total_s = base_config(library), loaders.window_footage(library).seconds()
+    base, total_s = base_config(library), loaders.window_seconds(library)
     budget = config_widgets.budget_input(base, len(windows), total_s, "select")
     config = dataclasses.replace(base, budget=budget)
     config = config_widgets.config_inputs(config, _FIRST, "select", columns=3)
@@ -48,7 +48,7 @@ def config_form(library: Library, windows: pd.DataFrame) -> SelectConfig:
 
 def show_counts(library: Library, windows: pd.DataFrame, view: SelectionView) -> None:
     """Show how much is chosen and left out, in windows and footage, and what the choice has to say of itself."""
-    total_s, chosen_s = loaders.window_footage(library).seconds(), footage_s(view.chosen)
+    total_s, chosen_s = loaders.window_seconds(library), footage_s(view.chosen)
     chosen, length, clips, left = st.columns(4)
     said = f"{share(len(view.chosen), len(windows))} of all windows"
     metrics.number(chosen, "Chosen", count(len(view.chosen), "window"), said, "budget")

@@ -86,7 +86,7 @@ def _totals(_library: Library, root: str, stamp: loaders.Stamp) -> Totals:
         clip_s=_length_s(items),
         rejected_s=_length_s([*rejected, *failed]),
         windows=len(windows),
-        window_s=loaders.window_footage(library).seconds() if len(windows) else 0.0,
+        window_s=loaders.window_seconds(library),
         chosen=0 if view is None else len(view.chosen),
         chosen_s=0.0 if view is None else footage_s(view.chosen),
     )

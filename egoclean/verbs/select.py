@@ -115,7 +115,7 @@ def selection_key(now: LibrarySnapshot, config: SelectConfig) -> EntryKey:
 
     The table of windows counts beside the steps, since it is written later than they are recorded.
     """
-    return key_of_parts(steps_digest(now.steps()), decided_digest(now.decisions()), now.windows_digest, config)
+    return key_of_parts(steps_digest(now.steps()), decided_digest(now.decisions().values()), now.windows_digest, config)
 
 
 def key_of_parts(steps: str, decided: str, windows: str, config: SelectConfig) -> EntryKey:
@@ -130,9 +130,9 @@ def steps_digest(steps: Iterable[StepRow]) -> str:
     )
 
 
-def decided_digest(decisions: Mapping[Any, Decision]) -> str:
+def decided_digest(decisions: Iterable[Decision]) -> str:
     """Return a digest of the decisions that hold."""
-    return digest(sorted((decision.place, str(decision.verdict)) for decision in decisions.values()))
+    return digest(sorted((decision.place, str(decision.verdict)) for decision in decisions))
 
 
 def selection_input(library: Library, windows: pd.DataFrame, config: SelectConfig) -> SelectionInput:
