@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import importlib.util
 import json
 import os
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import cast
 
 from egoclean.cli.terminal import TerminalReporter
+from egoclean.config import SelectConfig
 from egoclean.errors import EgocleanError, UsageError
 from egoclean.report import RecordingReporter, Reporter, ReporterGroup
 from egoclean.store.project import Project, Settings
@@ -194,6 +196,7 @@ def serve_dashboard(project: Project, host: str, port: int, open_browser: bool, 
         "client.showErrorDetails": "none",
         "browser.gatherUsageStats": "false",
         "runner.magicEnabled": "false",
+        "runner.postScriptGC": "false",
         **({} if login is None else {"secrets.files": str(login.secrets)}),
     }
     command = [
@@ -277,6 +280,86 @@ _workers: dict[Path, PanelWorker] = {}
 def request_panel(project: Project, clip_id: str, window: int, frame: int | None = None) -> Path:
     """Return the PNG of a window's truth-against-prediction panel, from the project's resident model worker."""
     return _workers.setdefault(project.root, PanelWorker(project)).panel(clip_id, window, frame)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A selection that is being made, or that ended without a result, in a process of its own.
+
+    ``error`` is why it ended, None while it is at work or when it has ended well.
+    """
+
+    config: SelectConfig
+    started_at: float
+    at_work: bool
+    error: EgocleanError | None
+
+
+class _Chooser:
+    """The process that makes one selection of a project; a new one takes its place."""
+
+    def __init__(self, project: Project, config: SelectConfig) -> None:
+        self.config, self.started_at = config, time.time()
+        command = [sys.executable, "-m", "egoclean.choosing", str(project.root), json.dumps(dataclasses.asdict(config))]
+        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        self._said = ""
+        self._reader = threading.Thread(target=self._listen, daemon=True)
+        self._reader.start()
+
+    def _listen(self) -> None:
+        self._said = self._process.communicate()[0]
+
+    def state(self) -> Choice:
+        """Return how it stands."""
+        at_work = self._reader.is_alive()
+        error = None
+        if not at_work and self._process.returncode != 0:
+            said = self._said.strip().splitlines()
+            about = json.loads(said[-1]) if said else {}
+            error = EgocleanError(
+                about.get("message", f"Choosing ended with status {self._process.returncode}."),
+                about.get("hint", "The dashboard's terminal says why."),
+            )
+        return Choice(self.config, self.started_at, at_work, error)
+
+    def stop(self) -> None:
+        """End it, whatever it has done so far."""
+        self._process.terminate()
+
+
+_choosers: dict[Path, _Chooser] = {}
+
+
+def start_choice(project: Project, config: SelectConfig) -> None:
+    """Make a selection in a process of its own; one of the same project that is still being made is given up."""
+    stop_choice(project)
+    _choosers[project.root] = _Chooser(project, config)
+
+
+def stop_choice(project: Project) -> None:
+    """Give up the selection that is being made."""
+    chooser = _choosers.pop(project.root, None)
+    if chooser is not None:
+        chooser.stop()
+
+
+def choice(project: Project) -> Choice | None:
+    """Return the selection that was started last by this process, or None."""
+    chooser = _choosers.get(project.root)
+    return None if chooser is None else chooser.state()
+
+
+def export_apart(project: Project, path: Path, file_format: str) -> None:
+    """Write the manifest of the saved selection to ``path`` in a process of its own, as ``egoclean export`` does.
+
+    Raises
+    ------
+    EgocleanError : it could not be written; the sentence is the command's.
+    """
+    command = [sys.executable, "-m", "egoclean", "export", "--project", str(project.root), "--out", str(path)]
+    done = subprocess.run([*command, "--format", file_format], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise EgocleanError(f"The manifest could not be written: {done.stderr.strip()[-500:]}", "Try again.")
 
 
 def _demo_folder(project: Project, source: str, reporter: Reporter) -> str:

@@ -2,14 +2,13 @@
 
 import streamlit as st
 
-from egoclean.ui import choice, clip_view, filters, frame, guards, loaders
+from egoclean.ui import choice, clip_view, filters, frame, guards, summary
 from egoclean.ui.columns import column_config
 from egoclean.ui.grid import clip_grid
-from egoclean.ui.tables import clip_table
 
 frame.title("Clips", "Browse the footage: filter, look, play frame by frame.")
 library = guards.require_clips()
-table = filters.with_signals(clip_table(loaders.clip_steps(library)), loaders.windows(library))
+table = summary.clip_rows(library)
 shown = filters.filter_clips(table)
 if shown.empty:
     st.info("No clip passes this filter.")
@@ -24,10 +23,9 @@ if browse.open:
             clip_grid(library, list(shown["clip_id"]), clip_view.open_clip, bar)
         else:
             event = st.dataframe(
-                shown,
+                shown.drop(columns="clip_id"),
                 hide_index=True,
                 column_config=column_config(shown),
-                column_order=[name for name in shown.columns if name != "clip_id"],
                 on_select="rerun",
                 selection_mode="single-row",
                 key="clips_table",

@@ -4,7 +4,6 @@ import streamlit as st
 
 from egoclean.ui import frame, guards, loaders, look_view, runs_view, start, summary
 from egoclean.ui.columns import column_config
-from egoclean.ui.tables import source_table
 
 frame.title("Ingest", "Choose footage and start. Sources are read where they are and never changed.")
 library = loaders.open_library()
@@ -24,7 +23,7 @@ clips = loaders.clips(library)
 if not clips:
     st.info("No source has been read in yet.")
     st.stop()
-table = source_table(clips)
+table = summary.source_rows(library)
 st.dataframe(table, hide_index=True, column_config=column_config(table))
 summary.show_sources(library)
 summary.show_notes(library)

@@ -4,7 +4,6 @@ import streamlit as st
 
 from egoclean.ui import first_minute, frame, loaders, runs_view, summary
 from egoclean.ui.columns import column_config
-from egoclean.ui.tables import status_table
 
 library = loaders.open_library()
 if not library.project.exists and not library.runs():
@@ -22,7 +21,7 @@ if totals.clips == 0:
 
 summary.show_footage(totals)
 st.subheader("Clips", anchor=False)
-table = status_table(loaders.clip_steps(library))
+table = summary.status_rows(library)
 only_open = st.toggle("Only clips with something to see to", help="Rejected, failed or still waiting.")
 shown = table[summary.needs_attention(table)] if only_open else table
 if shown.empty:

@@ -1,13 +1,13 @@
 """Select: a budget and a strategy, and at once what they choose and why."""
 
-from egoclean.ui import frame, guards, select_view
+from egoclean.ui import choosing, frame, guards, select_view
 
 frame.title("Select", "Set a budget: what would be chosen, from where, and why the rest is left out.")
 library, windows = guards.require_windows()
 frame.warn_if_untrained(library, "embed")
-config = select_view.config_form(select_view.base_config(library), windows)
-view = select_view.preview(library, config)
-select_view.show_counts(windows, view)
+config = select_view.config_form(library, windows)
+view = choosing.view_of(library, config)
+select_view.show_counts(library, windows, view)
 select_view.save_button(library, config, view)
 select_view.show_groups(windows, view)
 select_view.show_tables(library, view)

@@ -20,7 +20,7 @@ LAYERS = {
     "media": 3, "models": 3, "charts": 3,
     "sources": 4, "exporters": 4, "demo": 4,
     "verbs": 6, "library": 6, "tables": 7, "report": 6,
-    "stages": 7, "pipeline": 8, "panels": 8,
+    "stages": 7, "pipeline": 8, "panels": 8, "choosing": 8,
     "status": 9, "files": 9,
     "ui": 10, "cli": 10, "jobs": 10, "__main__": 11,
     "app": 11, "pages": 11,

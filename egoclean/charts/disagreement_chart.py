@@ -6,41 +6,33 @@ from collections.abc import Mapping
 
 import numpy as np
 import plotly.graph_objects as go
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from egoclean.charts import theme
 
-_CELLS = 25
-
 
 def rank_density(
-    across: ArrayLike,
-    up: ArrayLike,
+    counts: NDArray[np.int64],
     across_name: str,
     up_name: str,
     corners: Mapping[str, tuple[bool, bool]],
     share: float,
     chosen: str | None = None,
 ) -> go.Figure:
-    """Return how many windows stand at each pair of places, as a heat map of 25 x 25 cells, and the named corners.
+    """Return how many windows stand at each pair of places in two rankings, as a heat map, and the named corners.
 
     Parameters
     ----------
-    across, up : shape (n,), places from 0 to 1; NaN is left out. They are counted here, so the figure's size does not
-        depend on the number of windows.
+    counts : shape (c, c), as :func:`egoclean.core.disagreement.pair_counts` gives them.
     corners : name to whether it lies at the high end across, and up. share : side of a corner. chosen : the name of
         the corner that is drawn strongly.
     """
-    pair = np.stack([np.asarray(across, dtype=np.float64), np.asarray(up, dtype=np.float64)])
-    pair = pair[:, np.isfinite(pair).all(axis=0)]
-    edges: NDArray[np.float64] = np.linspace(0, 1, _CELLS + 1)
-    counts, _, _ = np.histogram2d(pair[0], pair[1], bins=(edges, edges))
-    middles = 100 * (edges[:-1] + edges[1:]) / 2
+    middles = 100 * (np.arange(len(counts)) + 0.5) / len(counts)
     figure = go.Figure(
         go.Heatmap(
             x=middles,
             y=middles,
-            z=counts.T.astype(int),
+            z=counts.T,
             colorscale=theme.SEQUENTIAL,
             colorbar={"title": "windows", "thickness": 12},
             hovertemplate=f"{across_name} %{{x:.0f}} %<br>{up_name} %{{y:.0f}} %<br>%{{z}} windows<extra></extra>",

@@ -19,29 +19,32 @@ def score_histogram(
     maximum: float | None = None,
     name: str = "score",
     bins: int = 60,
+    *,
+    missing: int = 0,
 ) -> go.Figure:
     """Return a histogram of ``values`` in which what thresholds keep and drop have two colours.
 
-    Rows at a threshold are kept; NaN is dropped and counted in the legend. Thresholds are lines with a handle.
-    Bars are counted here, so the figure's size does not depend on the number of rows.
+    Rows at a threshold are kept; NaN is dropped and counted in the legend, and so are ``missing`` rows more. Thresholds
+    are lines with a handle. Bars are counted here, so the figure's size does not depend on the number of rows; values
+    that ascend are counted without looking at each.
     """
     numbers = np.asarray(values, dtype=np.float64).reshape(-1)
-    finite = numbers[np.isfinite(numbers)]
-    kept = np.ones(len(finite), dtype=np.bool_)
-    if minimum is not None:
-        kept &= finite >= minimum
-    if maximum is not None:
-        kept &= finite <= maximum
-    edges = _edges(finite, bins)
-    missing = len(numbers) - len(finite)
-    dropped_label = f"dropped ({int((~kept).sum()):,}" + (f", and {missing:,} without a value)" if missing else ")")
+    if not (numbers[1:] >= numbers[:-1]).all() or not np.isfinite(numbers[[0, -1] if len(numbers) else []]).all():
+        missing += int((~np.isfinite(numbers)).sum())
+        numbers = np.sort(numbers[np.isfinite(numbers)])
+    first = 0 if minimum is None else int(np.searchsorted(numbers, minimum))
+    last = len(numbers) if maximum is None else max(first, int(np.searchsorted(numbers, maximum, side="right")))
+    edges = _edges(numbers, bins)
+    places = np.append(np.searchsorted(numbers, edges[:-1]), len(numbers))
+    counts, kept = np.diff(places), np.diff(np.clip(places, first, last))
+    kept_count, dropped_count = last - first, len(numbers) - (last - first)
+    dropped_label = f"dropped ({dropped_count:,}" + (f", and {missing:,} without a value)" if missing else ")")
     figure = go.Figure()
-    for rows, label, colour in (
-        (kept, f"kept ({int(kept.sum()):,})", theme.KEPT),
-        (~kept, dropped_label, theme.DROPPED),
+    for amounts, label, colour in (
+        (kept, f"kept ({kept_count:,})", theme.KEPT),
+        (counts - kept, dropped_label, theme.DROPPED),
     ):
-        counts, _ = np.histogram(finite[rows], edges)
-        figure.add_bar(x=(edges[:-1] + edges[1:]) / 2, y=counts, width=np.diff(edges), name=label, marker_color=colour)
+        figure.add_bar(x=(edges[:-1] + edges[1:]) / 2, y=amounts, width=np.diff(edges), name=label, marker_color=colour)
     for value, side in ((minimum, "at least"), (maximum, "at most")):
         if value is not None:
             _add_threshold(figure, value, f"{side} {value:.4g}")
@@ -81,7 +84,7 @@ def score_by_group(
 
 
 def _edges(finite: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
-    low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
+    low, high = (float(finite[0]), float(finite[-1])) if len(finite) else (0.0, 1.0)
     if low == high:
         low, high = low - max(abs(low), 1.0) * 0.5, high + max(abs(high), 1.0) * 0.5
     return np.linspace(low, high, bins + 1)

@@ -7,6 +7,7 @@ box says where in the clip it is.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -149,13 +150,21 @@ def lag_spectrum_figure(
         )
     )
     if period_s is not None and len(lags):
-        for multiple in range(1, min(12, int(lags[-1] / period_s)) + 1):
-            first = multiple == 1
-            figure.add_vline(
-                x=multiple * period_s,
-                line={"color": theme.VERMILION if first else theme.GREY, "width": 2 if first else 1, "dash": "dot"},
-                annotation_text=f"{period_s:.2f} s" if first else None,
-            )
+        figure.update_layout(shapes=_period_lines(period_s, min(12, int(lags[-1] / period_s))))
+        figure.add_annotation(
+            x=period_s, y=1, yref="y domain", text=f"{period_s:.2f} s", showarrow=False, xanchor="left", yanchor="top"
+        )
     figure.update_xaxes(title_text="seconds apart")
     figure.update_yaxes(title_text="mean similarity")
     return theme.apply(figure.update_layout(showlegend=False), height_px=height_px)
+
+
+def _period_lines(period_s: float, many: int) -> list[dict[str, Any]]:
+    """Return a period and its multiples as upright lines, for a figure to take at once: each call copies them all."""
+    lines = []
+    for multiple in range(1, many + 1):
+        colour, width = (theme.VERMILION, 2) if multiple == 1 else (theme.GREY, 1)
+        place = {"x0": multiple * period_s, "x1": multiple * period_s, "y0": 0, "y1": 1}
+        line = {"color": colour, "width": width, "dash": "dot"}
+        lines.append({"type": "line", "xref": "x", "yref": "y domain", "line": line, **place})
+    return lines

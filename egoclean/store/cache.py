@@ -105,6 +105,10 @@ class Cache:
             return None
         return Entry(verb, key, folder, about["details"], about["rejection"], about["material"])
 
+    def has(self, key: EntryKey) -> bool:
+        """Whether there is an entry for ``key``, looked at no further."""
+        return (self._folder(key.verb, key.key) / "entry.json").is_file()
+
     @contextlib.contextmanager
     def lock(self, key: EntryKey) -> Iterator[None]:
         """Hold the entry's lock, so that two processes do not do the same work; the kernel frees it at death."""

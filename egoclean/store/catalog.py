@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -132,6 +133,24 @@ class Catalog:
             values,
         )
         return tuple(StepRow(a, b, c, StepStatus(d), e, json.loads(f)) for a, b, c, d, e, f in rows)
+
+    def bare_steps(self) -> tuple[StepRow, ...]:
+        """Return the steps of all clips in clip order without their details, which take most of the time and memory."""
+        rows = self._query(
+            "SELECT steps.clip_id, verb, key, status, reason FROM steps LEFT JOIN clips USING (clip_id) "
+            "ORDER BY clips.position, steps.rowid"
+        )
+        none: Mapping[str, Any] = {}
+        return tuple(StepRow(a, sys.intern(b), c, StepStatus(d), e, none) for a, b, c, d, e in rows)
+
+    def first_done(self, verb: str) -> StepRow | None:
+        """Return the step of the first clip that ``verb`` is done for, or None."""
+        rows = self._query(
+            "SELECT steps.clip_id, verb, key, status, reason, details FROM steps JOIN clips USING (clip_id) "
+            "WHERE verb = ? AND status = ? ORDER BY clips.position LIMIT 1",
+            (verb, str(StepStatus.DONE)),
+        )
+        return next((StepRow(a, b, c, StepStatus(d), e, json.loads(f)) for a, b, c, d, e, f in rows), None)
 
     def step(self, clip_id: str, verb: str) -> StepRow | None:
         """Return one step, or None when the verb has not been tried on the clip."""

@@ -10,7 +10,7 @@ import streamlit as st
 
 from egoclean.library import Library
 from egoclean.store.catalog import ClipRow
-from egoclean.store.decisions import DecisionJournal, Verdict
+from egoclean.store.decisions import Verdict
 from egoclean.ui import loaders, media, player
 from egoclean.ui.choice import choose
 from egoclean.ui.columns import column_config
@@ -82,9 +82,9 @@ def timeline(library: Library, clip: ClipRow) -> dict[str, list[player.TimelineS
         lanes["segments"] = [_span(item, str(item.get("label") or "segment")) for item in found["segments"]]
         lanes["cycles"] = [_span(item, "cycle") for item in found["cycles"]]
         lanes["anomalies"] = [_span(item, "anomaly") for item in found["anomalies"]]
-    view = loaders.selection(library)
-    if view is not None:
-        chosen = view.chosen[view.chosen["clip_id"] == clip.clip_id].sort_values("start_s")
+    chosen = loaders.selected_windows(library, clip.clip_id)
+    if not chosen.empty:
+        chosen = chosen.sort_values("start_s")
         lanes["chosen"] = list(
             zip(
                 chosen["start_s"].astype(float),
@@ -151,11 +151,10 @@ def _span(item: Mapping[str, object], label: str) -> player.TimelineSpan:
 
 def _decisions(library: Library, clip: ClipRow) -> list[player.TimelineSpan]:
     spans: list[player.TimelineSpan] = []
-    windows = loaders.windows(library)
-    mine = windows[windows["clip_id"] == clip.clip_id]
+    mine = loaders.clip_windows(library, clip.clip_id)
     starts = dict(zip(mine["start_pts"], mine["start_s"], strict=True))
     stops = dict(zip(mine["stop_pts"], mine["stop_s"], strict=True))
-    for decision in DecisionJournal(library.project.decisions).current().values():
+    for decision in loaders.decisions(library).values():
         known = decision.start_pts in starts and decision.stop_pts in stops
         if decision.clip_sha256 == clip.facts.get("sha256") and decision.verdict is not Verdict.NONE and known:
             spans.append((float(starts[decision.start_pts]), float(stops[decision.stop_pts]), str(decision.verdict)))

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
 from egoclean.charts.disagreement_chart import rank_density
 from egoclean.core.calibrate import calibrate
-from egoclean.core.disagreement import CORNERS, corners
+from egoclean.core.disagreement import CORNERS, corners, pair_counts
 from egoclean.core.explanations import rank_correlation
 from egoclean.library import Library
-from egoclean.ui import windows_table
+from egoclean.ui import loaders, windows_table
 from egoclean.ui.format import count
 
 OTHERS: Final = ("anomaly", "surprise", "change")
@@ -32,10 +35,19 @@ _ENDS: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Pair:
+    """Two rankings: rows of the windows in each corner, farthest out first, counts of pairs, how alike they are."""
+
+    rows: Mapping[str, NDArray[np.int64]]
+    counts: NDArray[np.int64]
+    correlation: float
+
+
 def show(library: Library, windows: pd.DataFrame) -> pd.Series | None:
     """Show where score and another signal part, by rank, and the windows of one corner; return the selected one."""
     others = [name for name in OTHERS if name in windows and windows[name].notna().any()]
-    if "score" not in windows or not others or windows["score"].nunique() < 2:
+    if not others or "score" not in windows or not windows["score"].notna().any():
         return None
     st.subheader(
         "Where signals disagree",
@@ -48,20 +60,26 @@ def show(library: Library, windows: pd.DataFrame) -> pd.Series | None:
         other = st.segmented_control("Score against", others, default=others[0], required=True, key="disagree_with")
         names = list(_NAMES)
         corner = st.radio("Corner", names, names.index("easy but unusual"), horizontal=True, key="disagree_corner")
-        found = windows[corners(windows["score"], windows[other], _SHARE) == _NAMES[corner]]
+        pair = _pair(library, str(library.project.root), loaders.file_stamp(library.windows_file), other)
+        found = windows.iloc[pair.rows[_NAMES[corner]]]
         st.caption(f"{count(len(found), 'window')} {corner}.")
-        selected = windows_table.show(
-            library,
-            found.sort_values(other, ascending=not _ENDS[corner][1], kind="stable"),
-            ("clip", "start_s", "score", other),
-            key=f"disagree_{other}_{corner}",
-        )
+        columns = ("clip", "start_s", "score", other)
+        selected = windows_table.show(library, found, columns, key=f"disagree_{other}_{corner}")
     with plot:
-        places = {name: calibrate(windows[name].to_numpy(float), None, "rank") for name in ("score", other)}
-        agreement = rank_correlation(windows["score"].to_numpy(float), windows[other].to_numpy(float))
-        st.plotly_chart(
-            rank_density(places["score"], places[other], "score", other, _ENDS, _SHARE, corner),
-            key="disagree_figure",
-        )
-        st.caption(f"Rank correlation {agreement:+.2f}: +1 = they order the windows alike, 0 = they say other things.")
+        figure = rank_density(pair.counts, "score", other, _ENDS, _SHARE, corner)
+        st.plotly_chart(figure, key="disagree_figure")
+        about = "+1 = they order the windows alike, 0 = they say other things."
+        st.caption(f"Rank correlation {pair.correlation:+.2f}: {about}")
     return selected
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _pair(_library: Library, root: str, stamp: loaders.Stamp, other: str) -> _Pair:
+    windows = loaders.windows(_library)
+    score, against = (windows[name].to_numpy(float) for name in ("score", other))
+    first, second = (calibrate(values, None, "rank") for values in (score, against))
+    named = corners(first, second, _SHARE)
+    falling = np.argsort(-second, kind="stable")
+    rows = {name: falling[named[falling] == name] for name in CORNERS}
+    rows = {name: found if "second" in name or name == CORNERS[0] else found[::-1] for name, found in rows.items()}
+    return _Pair(rows, pair_counts(first, second), rank_correlation(score, against))

@@ -17,7 +17,10 @@ from egoclean.core.metrics import Interval
 from egoclean.library import Library, SelectionView
 from egoclean.ui import loaders
 from egoclean.ui.glossary import meaning
-from egoclean.verbs.evaluate import evaluate_project, known_truth
+from egoclean.verbs.evaluate import evaluate_project, known_truth, part_of_clips
+
+COMPARED: Final = 4_000
+"""Most windows that are compared on while a person waits; of a larger project whole clips are taken evenly."""
 
 _NAMES: Final[Mapping[str, str]] = {"uniform": "evenly in time", "score": "highest score", "random": "random"}
 
@@ -38,8 +41,8 @@ class Comparison:
 def compare(library: Library, view: SelectionView) -> Comparison:
     """Return the comparison of a saved selection with its rivals at the same number of windows."""
     project = library.project
-    stamp = loaders.file_stamp(library.windows_file, project.selections / "latest.json", project.decisions)
-    return _compare(library, stamp, view)
+    stamp = loaders.file_stamp(library.windows_file, project.selections / "latest.json")
+    return _compare(library, stamp, loaders.decided(library), view)
 
 
 def columns() -> dict[str, Any]:
@@ -71,10 +74,19 @@ def _number(label: str, text: str) -> Any:
 
 
 @st.cache_resource(show_spinner="Comparing with random choices…", max_entries=4)
-def _compare(_library: Library, stamp: loaders.Stamp, _view: SelectionView) -> Comparison:
+def _compare(_library: Library, stamp: loaders.Stamp, decided: str, _view: SelectionView) -> Comparison:
     truth = known_truth(_library)
-    result = evaluate_project(_library, _view.config, truth)
-    note = (
+    every = loaders.windows(_library)
+    windows, config = part_of_clips(every, _view.config, COMPARED)
+    texts = {name: "str" for name, kind in windows.dtypes.items() if isinstance(kind, pd.CategoricalDtype)}
+    result = evaluate_project(_library, config, truth, windows=windows.astype(texts))
+    part = (
+        f"Compared on {windows['clip_id'].nunique():,} of {every['clip_id'].nunique():,} clips, evenly taken, with "
+        "what the selection's options choose there. "
+        if len(windows) < len(every)
+        else ""
+    )
+    note = part + (
         f"{result.chosen_count:,} of {result.row_count:,} windows each. Close means a cosine distance of at most "
         f"{result.radius:.4f}, the median distance to the tenth nearest neighbour. "
         + (f"Rare events are those of {Path(truth).name}." if truth else "Rare events are not known for this footage.")

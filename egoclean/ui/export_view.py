@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 import streamlit as st
 
+from egoclean import jobs
 from egoclean.exporters.rows import row_to_plain
 from egoclean.library import Library, SelectionView
 from egoclean.ui import loaders
@@ -25,14 +28,17 @@ _TYPES: Final[Mapping[str, str]] = {
 _SHOWN = ("rank", "clip", "start_s", "stop_s", "factory", "worker", "scene", "camera", "reason", "licence")
 _PREVIEW_ROWS = 50
 
+ROWS_AT_ONCE: Final = 2_000
+"""Most rows of a manifest that is written while a person waits for the page."""
+
 
 @dataclass(frozen=True, slots=True)
 class ManifestFile:
-    """A manifest as a file: its name, its bytes, and a sentence about it."""
+    """A manifest as a file: its name, its bytes or what makes them when they are asked for, and a sentence about it."""
 
     name: str
     mime: str
-    data: bytes
+    data: bytes | Callable[[], bytes]
     note: str
 
 
@@ -69,8 +75,12 @@ def first_row(library: Library, view: SelectionView) -> Mapping[str, Any]:
 
 def manifest_bytes(library: Library, view: SelectionView, format_name: str) -> ManifestFile:
     """Return the manifest's bytes: the very file that ``egoclean export`` writes."""
-    data = _manifest_bytes(library, selection_stamp(library), view, format_name)
     name = f"manifest.{format_name}"
+    if len(view.chosen) > ROWS_AT_ONCE:
+        path = library.project.exports / name
+        note = f"{count(len(view.chosen), 'row')}, written when you ask. Also kept in the project, as exports/{name}."
+        return ManifestFile(name, _TYPES[format_name], partial(_written_apart, library, path, format_name), note)
+    data = _manifest_bytes(library, selection_stamp(library), view, format_name)
     note = f"{count(len(view.chosen), 'row')}, {size(len(data))}. Also kept in the project, as exports/{name}."
     return ManifestFile(name, _TYPES[format_name], data, note)
 
@@ -78,6 +88,11 @@ def manifest_bytes(library: Library, view: SelectionView, format_name: str) -> M
 def selection_stamp(library: Library) -> loaders.Stamp:
     """Return what changes when the saved selection does."""
     return loaders.file_stamp(library.project.selections / "latest.json")
+
+
+def _written_apart(library: Library, path: Path, format_name: str) -> bytes:
+    jobs.export_apart(library.project, path, format_name)
+    return path.read_bytes()
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)

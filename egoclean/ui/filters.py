@@ -40,7 +40,8 @@ def with_signals(table: pd.DataFrame, windows: pd.DataFrame) -> pd.DataFrame:
     there = [name for name in _SIGNALS if name in windows and windows[name].notna().any()]
     if not there:
         return table
-    means = windows.groupby("clip_id", sort=False)[there].mean().rename(columns=MEAN_OF.__add__)
+    means = windows.groupby("clip_id", sort=False, observed=True)[there].mean().rename(columns=MEAN_OF.__add__)
+    means.index = means.index.astype("str")
     return table.merge(means, how="left", left_on="clip_id", right_index=True)
 
 

@@ -59,15 +59,8 @@ def draw_sidebar(page: str) -> None:
 
 def model_cards(library: Library) -> dict[str, Mapping[str, Any]]:
     """Return the card of the model behind each verb that used one, from the first clip it is done for."""
-    cards: dict[str, Mapping[str, Any]] = {}
-    for item in loaders.clip_steps(library).values():
-        for verb in _MODEL_VERBS:
-            step = item.steps.get(verb)
-            if verb not in cards and step is not None and step.details.get("model"):
-                cards[verb] = step.details["model"]
-        if len(cards) == len(_MODEL_VERBS):
-            break
-    return cards
+    cards = {verb: loaders.model_card(library, verb) for verb in _MODEL_VERBS}
+    return {verb: card for verb, card in cards.items() if card}
 
 
 def model_sentence(card: Mapping[str, Any]) -> str:

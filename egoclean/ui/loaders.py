@@ -5,28 +5,50 @@ Everything returned here is shared by all viewers: treat it as read-only.
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import streamlit as st
+from numpy.typing import NDArray
 
 from egoclean.core.projection import plane
-from egoclean.library import Library, SelectionView
+from egoclean.errors import CacheError
+from egoclean.library import WINDOW_COLUMNS, Library, SelectionView
 from egoclean.store.cache import Entry
 from egoclean.store.catalog import ClipRow, StepRow
+from egoclean.store.decisions import Decision, DecisionJournal
+from egoclean.store.keys import digest
 from egoclean.store.project import Project
+from egoclean.store.tables import read_narrow_table, read_table, write_table
 from egoclean.ui.format import short_names
 from egoclean.ui.project import current_project
+from egoclean.ui.window_index import Footage, SignalOrder, clip_places, evenly
+from egoclean.verbs.select import decided_digest
 
 Stamp = tuple[int, ...]
-_MAP_ROWS = 20_000
+
+MAP_ROWS = 10_000
+"""Most windows on the map: with their labels they stay well under two megabytes."""
+
+NOT_CONSIDERED, LEFT_OUT, CHOSEN = 0, 1, 2
+"""How a window stands in the saved selection, as :func:`standing` has it."""
+
+_TEXTS = frozenset(name for name, kind in WINDOW_COLUMNS.items() if kind == "str")
 
 
 @dataclass(frozen=True, slots=True)
 class ClipSteps:
-    """A clip, how each verb ended for it, by the verb's name, and the short name that tells it from the others."""
+    """A clip, how each verb ended for it, by the verb's name, and the short name that tells it from the others.
+
+    The steps come without their details.
+    """
 
     clip: ClipRow
     steps: dict[str, StepRow]
@@ -50,17 +72,77 @@ def clip_steps(library: Library) -> dict[str, ClipSteps]:
 
 def names(library: Library) -> dict[str, str]:
     """Return the short name of each clip, by its id."""
-    return {clip_id: item.name for clip_id, item in clip_steps(library).items()}
+    return _names(library, str(library.project.root), catalog_stamp(library))
+
+
+def model_card(library: Library, verb: str) -> Mapping[str, Any] | None:
+    """Return the card of the model behind ``verb``, from the first clip it is done for; None where it used none."""
+    return _model_card(library, str(library.project.root), catalog_stamp(library), verb)
 
 
 def windows(library: Library) -> pd.DataFrame:
-    """Return the table of windows."""
+    """Return the table of windows; its texts are categories."""
     return _windows(library, str(library.project.root), file_stamp(library.windows_file))
 
 
+def clip_windows(library: Library, clip_id: str) -> pd.DataFrame:
+    """Return the windows of one clip; no rows for a clip without."""
+    places = _clip_places(library, str(library.project.root), file_stamp(library.windows_file))
+    return windows(library).iloc[places.get(clip_id, slice(0, 0))]
+
+
+def window_rows(library: Library, places: Sequence[tuple[str | None, int]]) -> list[int | None]:
+    """Return the row of each window in the table, told by its clip and its first pts; None where there is none."""
+    clip_rows = _clip_places(library, str(library.project.root), file_stamp(library.windows_file))
+    pts = windows(library)["start_pts"].to_numpy()
+    found: list[int | None] = []
+    for clip_id, start_pts in places:
+        mine = clip_rows.get(clip_id or "", slice(0, 0))
+        hits = np.flatnonzero(pts[mine] == start_pts)
+        found.append(int(mine.start + hits[0]) if len(hits) else None)
+    return found
+
+
+def window_footage(library: Library) -> Footage:
+    """Return where all windows lie in time: asked for seconds, it counts overlapping ones once."""
+    return _footage(library, str(library.project.root), file_stamp(library.windows_file))
+
+
+def window_seconds(library: Library) -> float:
+    """Return the seconds of footage that all windows cover."""
+    return _window_seconds(library, str(library.project.root), file_stamp(library.windows_file))
+
+
+def signal_order(library: Library, signal: str) -> SignalOrder:
+    """Return the rows of the table of windows in order of a signal."""
+    return _signal_order(library, str(library.project.root), file_stamp(library.windows_file), signal)
+
+
+def order_signals(library: Library, signals: Sequence[str]) -> None:
+    """Begin to order the windows by each signal, so that none is waited for when a person asks for it."""
+    _order_signals(library, str(library.project.root), file_stamp(library.windows_file), tuple(signals))
+
+
 def selection(library: Library) -> SelectionView | None:
-    """Return the last saved selection, or None."""
-    return _selection(library, str(library.project.root), file_stamp(library.project.selections / "latest.json"))
+    """Return the last saved selection, or None; its texts but the reasons are categories."""
+    return _selection(library, str(library.project.root), _selection_stamp(library))
+
+
+def selected_windows(library: Library, clip_id: str) -> pd.DataFrame:
+    """Return the windows of one clip that the saved selection chose, by rank; no rows without a selection."""
+    view = selection(library)
+    return pd.DataFrame() if view is None else view.chosen[view.chosen["clip_id"] == clip_id]
+
+
+def standing(library: Library) -> NDArray[np.int8]:
+    """Return for each row of the table of windows how it stands in the saved selection."""
+    stamp = (*_selection_stamp(library), *file_stamp(library.windows_file))
+    return _standing(library, str(library.project.root), stamp)
+
+
+def decisions(library: Library) -> Mapping[tuple[str, int, int, str], Decision]:
+    """Return what a person decided and did not undo, by stretch of footage."""
+    return _decisions(library, str(library.project.root), file_stamp(library.project.decisions))
 
 
 def entry(library: Library, clip_id: str, verb: str) -> Entry | None:
@@ -86,9 +168,14 @@ def entry_table(found: Entry, name: str) -> pd.DataFrame:
 def embedding_map(library: Library) -> pd.DataFrame:
     """Return windows with ``x`` and ``y`` in the plane of greatest spread of their embeddings.
 
-    One embedding space only (the one with most windows), and at most 20,000 windows, evenly taken.
+    One embedding space only (the one with most windows), and at most :data:`MAP_ROWS` windows, evenly taken.
     """
     return _embedding_map(library, str(library.project.root), file_stamp(library.windows_file))
+
+
+def decided(library: Library) -> str:
+    """Return what changes when the decisions that stand do: one that was made and undone changes nothing."""
+    return _decided(library, str(library.project.root), file_stamp(library.project.decisions))
 
 
 def catalog_stamp(library: Library) -> Stamp:
@@ -122,28 +209,106 @@ def _clips(_library: Library, root: str, stamp: Stamp) -> tuple[ClipRow, ...]:
     return _library.clips()
 
 
-@st.cache_resource(show_spinner=False, max_entries=4)
+@st.cache_resource(show_spinner=False, max_entries=2)
 def _clip_steps(_library: Library, root: str, stamp: Stamp) -> dict[str, ClipSteps]:
-    del root, stamp
-    clips_now = _library.clips()
+    clips_now = _clips(_library, root, stamp)
     names = short_names([clip.clip_id for clip in clips_now])
     found = {clip.clip_id: ClipSteps(clip, {}, names[clip.clip_id]) for clip in clips_now}
-    for step in _library.steps():
+    for step in _library.catalog.bare_steps():
         if step.clip_id in found:
             found[step.clip_id].steps[step.verb] = step
+    _settle()
     return found
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
+def _names(_library: Library, root: str, stamp: Stamp) -> dict[str, str]:
+    return {clip_id: item.name for clip_id, item in _clip_steps(_library, root, stamp).items()}
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _model_card(_library: Library, root: str, stamp: Stamp, verb: str) -> Mapping[str, Any] | None:
+    del root, stamp
+    step = _library.catalog.first_done(verb)
+    return None if step is None else step.details.get("model")
+
+
+@st.cache_resource(show_spinner="Reading the table of windows…", max_entries=1)
 def _windows(_library: Library, root: str, stamp: Stamp) -> pd.DataFrame:
     del root, stamp
-    return _library.windows()
+    if not _library.windows_file.is_file():
+        return _library.windows()
+    return read_narrow_table(_library.windows_file, _TEXTS)
 
 
-@st.cache_resource(show_spinner=False, max_entries=4)
+@st.cache_resource(show_spinner=False, max_entries=1)
+def _clip_places(_library: Library, root: str, stamp: Stamp) -> dict[str, slice]:
+    return clip_places(_windows(_library, root, stamp))
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def _footage(_library: Library, root: str, stamp: Stamp) -> Footage:
+    return Footage.of(_windows(_library, root, stamp))
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _window_seconds(_library: Library, root: str, stamp: Stamp) -> float:
+    return _footage(_library, root, stamp).seconds()
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _signal_order(_library: Library, root: str, stamp: Stamp, signal: str) -> SignalOrder:
+    return SignalOrder.of(_windows(_library, root, stamp)[signal].to_numpy(dtype=np.float64))
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def _order_signals(_library: Library, root: str, stamp: Stamp, signals: tuple[str, ...]) -> threading.Thread:
+    def work() -> None:
+        for signal in signals:
+            _signal_order(_library, root, stamp, signal)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread
+
+
+@st.cache_resource(show_spinner="Reading the selection…", max_entries=1)
 def _selection(_library: Library, root: str, stamp: Stamp) -> SelectionView | None:
     del root, stamp
-    return _library.selection()
+    return _library.selection(narrow=True)
+
+
+@st.cache_resource(show_spinner=False, max_entries=1)
+def _standing(_library: Library, root: str, stamp: Stamp) -> NDArray[np.int8]:
+    del root, stamp
+    found = np.full(len(windows(_library)), NOT_CONSIDERED, dtype=np.int8)
+    view = selection(_library)
+    for table, value in () if view is None else ((view.left_out, LEFT_OUT), (view.chosen, CHOSEN)):
+        rows = table["row"].to_numpy()
+        found[rows[rows < len(found)]] = value
+    return found
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _decided(_library: Library, root: str, stamp: Stamp) -> str:
+    return decided_digest(_decisions(_library, root, stamp).values())
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _decisions(_library: Library, root: str, stamp: Stamp) -> Mapping[tuple[str, int, int, str], Decision]:
+    del root, stamp
+    return DecisionJournal(_library.project.decisions).current()
+
+
+def _selection_stamp(library: Library) -> Stamp:
+    return file_stamp(library.project.selections / "latest.json")
+
+
+def _settle() -> None:
+    """Take what is loaded out of the collector's sight: every pass over it would hold up each script for a moment."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 @st.cache_resource(show_spinner=False, max_entries=512)
@@ -177,7 +342,22 @@ def _embedding_map(_library: Library, root: str, stamp: Stamp) -> pd.DataFrame:
     if table.empty:
         return table.assign(x=[], y=[])
     space = table["space"].value_counts().idxmax()
-    shown = table[table["space"] == space]
-    shown = shown.iloc[:: max(1, -(-len(shown) // _MAP_ROWS))].reset_index(drop=True)
-    places = plane(_library.embeddings(shown))
-    return shown.assign(x=places[:, 0], y=places[:, 1]).dropna(subset=["x", "y"])
+    there = np.flatnonzero((table["space"] == space).to_numpy())
+    shown = table.iloc[there[evenly(len(there), MAP_ROWS)]].reset_index(drop=True)
+    places = _laid_out(_library, shown, digest(stamp))
+    return shown.merge(places, on="row").dropna(subset=["x", "y"])
+
+
+def _laid_out(library: Library, shown: pd.DataFrame, made_from: str) -> pd.DataFrame:
+    """Return row, x and y of ``shown``: kept beside the table of windows, since it takes reading every clip's entry."""
+    path = library.windows_file.with_name("map.parquet")
+    if path.is_file():
+        kept = read_table(path)
+        if (kept["made_from"] == made_from).all():
+            return kept[["row", "x", "y"]]
+    places = plane(library.embeddings(shown))
+    found = pd.DataFrame({"row": shown["row"].to_numpy(), "x": places[:, 0], "y": places[:, 1]})
+    # Without it the next start of the dashboard only takes longer.
+    with contextlib.suppress(CacheError):
+        write_table(path, found.assign(made_from=made_from))
+    return found

@@ -36,28 +36,34 @@ def colour_by(points: pd.DataFrame) -> str:
 def groups_of(library: Library, points: pd.DataFrame, by: str) -> tuple[list[str], dict[str, str]]:
     """Return each point's group and the colours that some groups always have."""
     if by != CHOICE:
-        named = points[by].map(loaders.names(library)) if by == "clip_id" else points[by]
-        return [shorten(str(value), 36) for value in named.fillna("none")], {}
+        names = loaders.names(library) if by == "clip_id" else {}
+        texts = [shorten(str(names.get(value, value)), 36) for value in points[by].cat.categories]
+        return [texts[number] if number >= 0 else "none" for number in points[by].cat.codes], {}
     return list(_status(library, points)), {"chosen": theme.CHOSEN, "left out": theme.SKY, "not considered": theme.GREY}
 
 
 def labels_of(library: Library, points: pd.DataFrame) -> list[str]:
     """Return what the pointer shows over each point."""
-    clips = points["clip_id"].map(loaders.names(library)).map(lambda name: shorten(str(name), 60).replace("<", "&lt;"))
-    return list(clips + "<br>" + points["start_s"].map("{:.1f} s".format))
+    names, column = loaders.names(library), points["clip_id"].cat
+    clips = [shorten(names.get(clip_id, clip_id), 60).replace("<", "&lt;") for clip_id in column.categories]
+    starts = points["start_s"].to_numpy()
+    return [f"{clips[number]}<br>{start:.1f} s" for number, start in zip(column.codes, starts, strict=True)]
 
 
 def caption(points: pd.DataFrame, windows: pd.DataFrame) -> str:
     """Return what the figure shows and what it cannot show."""
-    others = int((windows["space"].notna() & (windows["space"] != points["space"].iloc[0])).sum())
+    spaces = windows["space"].value_counts()
+    alike = int(spaces[points["space"].iloc[0]])
+    others = int(spaces.sum()) - alike
     apart = (
         f" {count(others, 'window')} more lie in another embedding space (another model, rate or kind of source) and "
         "cannot be compared with these."
         if others
         else ""
     )
+    part = f" of {alike:,}, evenly taken," if len(points) < alike else ""
     return (
-        f"{count(len(points), 'window')} in the plane of greatest spread of their embeddings. A plane keeps only "
+        f"{count(len(points), 'window')}{part} in the plane of greatest spread of their embeddings. A plane keeps only "
         "part of the distances: look here, decide on the numbers." + apart
     )
 
@@ -76,7 +82,7 @@ def heading(windows: pd.DataFrame) -> str:
 
 def show_table(library: Library, windows: pd.DataFrame) -> pd.Series | None:
     """Show the windows as a table, with whether each was chosen and why; return the selected one, or None."""
-    reasons = _reasons(library)
+    reasons = _reasons(library, windows)
     table = windows.assign(status=_status(library, windows), reason=windows["row"].map(reasons).fillna(""))
     return windows_table.show(library, table, _SHOWN, key="map_rows")
 
@@ -92,20 +98,18 @@ def show_window(library: Library, window: pd.Series | None) -> None:
 
 
 def _status(library: Library, windows: pd.DataFrame) -> pd.Series:
-    view = loaders.selection(library)
-    status = pd.Series("not considered", index=windows.index)
-    if view is not None:
-        status[windows["row"].isin(view.left_out["row"])] = "left out"
-        status[windows["row"].isin(view.chosen["row"])] = "chosen"
-    return status
+    texts = {loaders.NOT_CONSIDERED: "not considered", loaders.LEFT_OUT: "left out", loaders.CHOSEN: "chosen"}
+    found = loaders.standing(library)[windows["row"].to_numpy()]
+    return pd.Series([texts[value] for value in found.tolist()], index=windows.index, dtype="str")
 
 
-def _reasons(library: Library) -> dict[int, str]:
+def _reasons(library: Library, windows: pd.DataFrame) -> dict[int, str]:
+    """Return the reason of each of ``windows`` that the saved selection considered, by row."""
     view = loaders.selection(library)
     if view is None:
         return {}
-    both = pd.concat([view.left_out[["row", "reason"]], view.chosen[["row", "reason"]]])
-    return dict(zip(both["row"].astype(int), both["reason"].astype(str), strict=True))
+    both = [table.loc[table["row"].isin(windows["row"]), ["row", "reason"]] for table in (view.left_out, view.chosen)]
+    return {int(row): str(reason) for table in both for row, reason in table.itertuples(index=False)}
 
 
 def _first(value: Any) -> int:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
@@ -15,6 +17,7 @@ from egoclean.ui import clip_view, loaders
 from egoclean.ui.columns import column_config
 from egoclean.ui.format import ago, moment
 from egoclean.ui.glossary import meaning
+from egoclean.ui.window_index import evenly
 from egoclean.verbs.probe import proposed_windows
 
 QUEUE_LENGTH = 60
@@ -22,6 +25,9 @@ _ROUTES = ("anomaly", "score", "change")
 TEACHES = "what teaches most"
 """The route on which windows come that a probe of a person's choices would learn most from."""
 PROPOSED = 40
+SHOWN_DECISIONS = 200
+ASKED = 10_000
+"""Most windows that proposals are made from while a person waits, beside those decided on."""
 _MINE = "review_mine"
 """Where a visit keeps the ids of its own decisions."""
 
@@ -73,12 +79,25 @@ def taught_windows(library: Library, windows: pd.DataFrame) -> pd.DataFrame:
     kept = st.session_state.get("review_proposed")
     again = st.button("Propose anew", icon=":material/refresh:", help="Make a new list from all decisions so far.")
     if kept is None or again:
-        rows, probe = proposed_windows(library, windows, PROPOSED)
-        kept = st.session_state["review_proposed"] = (windows["row"].iloc[rows].tolist(), probe_text(probe))
+        part = _worth_asking(library, windows)
+        rows, probe = proposed_windows(library, part, PROPOSED)
+        said = f" Proposed from {len(part):,} of {len(windows):,} windows." if len(part) < len(windows) else ""
+        kept = st.session_state["review_proposed"] = (part["row"].iloc[rows].tolist(), probe_text(probe) + said)
     proposed, text = kept
     st.caption(text)
     place = pd.Series(range(len(proposed), 0, -1), index=proposed, dtype="float64")
     return windows.assign(**{TEACHES: windows["row"].map(place)})
+
+
+def _worth_asking(library: Library, windows: pd.DataFrame) -> pd.DataFrame:
+    """Return the windows that proposals are made from: all, or of many a part evenly taken and those decided on."""
+    if len(windows) <= ASKED:
+        return windows
+    names = {str(clip.facts.get("sha256")): clip.clip_id for clip in loaders.clips(library)}
+    decided = loaders.decisions(library).values()
+    rows = loaders.window_rows(library, [(names.get(item.clip_sha256), item.start_pts) for item in decided])
+    taken = np.arange(len(windows))[evenly(len(windows), ASKED)]
+    return windows.iloc[np.union1d(taken, [row for row in rows if row is not None]).astype(np.int64)]
 
 
 def probe_text(probe: Probe | None) -> str:
@@ -99,10 +118,10 @@ def queue_of(
     windows: pd.DataFrame, route: str, fingerprints: dict[str, str], length: int = QUEUE_LENGTH
 ) -> list[ReviewItem]:
     """Return at most ``length`` windows from the highest value of ``route`` down, passing over overlapping ones."""
-    ordered = windows.dropna(subset=[route]).sort_values([route, "row"], ascending=[False, True], kind="stable")
+    ordered = _highest(windows, route, length * 20)
     taken: dict[str, list[tuple[float, float]]] = {}
     queue: list[ReviewItem] = []
-    for line in ordered.head(length * 20).to_dict("records"):
+    for line in ordered.to_dict("records"):
         start, stop, clip_id = float(line["start_s"]), float(line["stop_s"]), str(line["clip_id"])
         spans = taken.setdefault(clip_id, [])
         if any(start < other_stop and other_start < stop for other_start, other_stop in spans):
@@ -126,6 +145,18 @@ def queue_of(
         if len(queue) == length:
             break
     return queue
+
+
+def _highest(windows: pd.DataFrame, route: str, many: int) -> pd.DataFrame:
+    """Return the windows with the ``many`` highest values of ``route``, highest first; of equals the first row."""
+    values = windows[route].to_numpy(dtype="float64")
+    known = int(windows[route].notna().sum())
+    line = -math.inf
+    if known > many:
+        # NaN sorts last, so the highest values stand just before it.
+        line = float(np.partition(values, known - many)[known - many])
+    found = windows[values >= line]
+    return found.sort_values([route, "row"], ascending=[False, True], kind="stable").head(many)
 
 
 def show_progress(library: Library, queue: list[ReviewItem]) -> None:
@@ -215,34 +246,36 @@ def _undo_buttons(library: Library, undo: DeltaGenerator, redo: DeltaGenerator) 
 
 def show_history(library: Library) -> None:
     """Show the newest decisions of the project, from every tab and command."""
-    table = decisions_table(library)
-    if not table.empty:
-        with st.expander(f"Decisions ({len(table):,})", icon=":material/history:"):
-            st.dataframe(table.head(200), hide_index=True, column_config=column_config(table))
+    table, total = decisions_table(library), len(loaders.decisions(library))
+    if total:
+        with st.expander(f"Decisions ({total:,})", icon=":material/history:"):
+            st.dataframe(table, hide_index=True, column_config=column_config(table))
+            if total > len(table):
+                st.caption(f"The newest {len(table):,} of {total:,}.")
 
 
 def decided_places(library: Library) -> dict[tuple[str, int, int, str], Verdict]:
     """Return the verdict that stands for each stretch of footage."""
-    current = DecisionJournal(library.project.decisions).current()
+    current = loaders.decisions(library)
     return {place: item.verdict for place, item in current.items() if item.verdict is not Verdict.NONE}
 
 
 def decisions_table(library: Library) -> pd.DataFrame:
-    """Return the decisions that stand, newest first."""
-    windows = loaders.windows(library)
-    starts = dict(zip(zip(windows["clip_id"], windows["start_pts"], strict=True), windows["start_s"], strict=True))
+    """Return the newest decisions that stand, newest first: at most :data:`SHOWN_DECISIONS`."""
     names = {str(clip.facts.get("sha256")): clip.clip_id for clip in loaders.clips(library)}
-    current = sorted(DecisionJournal(library.project.decisions).current().values(), key=lambda item: -item.made_at)
+    shown = sorted(loaders.decisions(library).values(), key=lambda item: -item.made_at)[:SHOWN_DECISIONS]
+    places = loaders.window_rows(library, [(names.get(item.clip_sha256), item.start_pts) for item in shown])
+    starts = loaders.windows(library)["start_s"].to_numpy()
     rows = [
         {
             "verdict": str(item.verdict),
             "clip_id": names.get(item.clip_sha256, "not in this project now"),
-            "at": moment(starts.get((names.get(item.clip_sha256), item.start_pts))),
+            "at": moment(None if row is None else float(starts[row])),
             "tags": ", ".join(item.tags),
             "note": item.note,
             "made": ago(item.made_at),
         }
-        for item in current
+        for item, row in zip(shown, places, strict=True)
     ]
     return pd.DataFrame(rows, columns=["verdict", "clip_id", "at", "tags", "note", "made"])
 
@@ -253,7 +286,7 @@ def last_decision(library: Library) -> Decision | None:
     Before the first decision of a visit it is the newest of all, so that a restart takes nothing away; after it, what
     another person decides meanwhile is theirs to undo.
     """
-    current = DecisionJournal(library.project.decisions).current().values()
+    current = loaders.decisions(library).values()
     mine = st.session_state.get(_MINE)
     own = [item for item in current if mine is None or item.decision_id in mine]
     return max(own, key=lambda item: item.made_at, default=None)

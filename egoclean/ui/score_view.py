@@ -15,18 +15,22 @@ from egoclean.ui.format import count, footage, plain, share
 from egoclean.ui.glossary import TERMS
 from egoclean.ui.range_slider import range_slider, set_range
 from egoclean.ui.start import show_error
-from egoclean.ui.tables import footage_s, nearest_to, split_by_thresholds
+from egoclean.ui.window_index import evenly
 
 SIGNALS = ("score", "skill", "anomaly", "change", "motion_energy", "blur", "brightness", "texture")
 TRIVIAL = ("motion_energy", "blur", "brightness", "texture")
 _SHOWN = ("window", "score", "score_stderr", "skill", "anomaly", "change")
 _EXAMPLES = 3
 _RANKED = 50
+_CORRELATED = 20_000
+_LARGE = 50_000
 
 
-def pick_signal(windows: pd.DataFrame) -> str:
+def pick_signal(library: Library, windows: pd.DataFrame) -> str:
     """Return the signal a person looks at: one that at least one window has."""
     offered = [name for name in SIGNALS if name in windows and windows[name].notna().any()]
+    if len(windows) > _LARGE:
+        loaders.order_signals(library, offered)
     return st.segmented_control(
         "Signal",
         offered,
@@ -42,8 +46,8 @@ def pick_signal(windows: pd.DataFrame) -> str:
 @st.fragment
 def show_thresholds(library: Library, windows: pd.DataFrame, signal: str) -> None:
     """Show the histogram of a signal with two thresholds, and at once what they keep, in windows and footage."""
-    values = windows[signal]
-    least, most = float(values.min()), float(values.max())
+    order = loaders.signal_order(library, signal)
+    least, most = float(order.values[0]), float(order.values[-1])
     if not most > least:
         st.info(f"All windows have the same {signal.replace('_', ' ')}: {least:.4g}. There is nothing to part.")
         return
@@ -52,35 +56,36 @@ def show_thresholds(library: Library, windows: pd.DataFrame, signal: str) -> Non
     text = "Drag the ends, or draw a range on the histogram."
     lowest, highest = range_slider(st.container(), label, least, most, (least, most), key, text)
     low, high = least if lowest is None else lowest, most if highest is None else highest
-    parts = split_by_thresholds(windows, signal, low, high)
-    total_s, kept_s = footage_s(windows), footage_s(parts.kept)
+    first, last = order.between(low, high)
+    values = windows[signal].to_numpy()
+    total_s = kept_s = loaders.window_seconds(library)
+    if last - first < len(windows):
+        kept_s = loaders.window_footage(library).seconds((values >= low) & (values <= high))
     kept, dropped, below, above = st.columns(4)
     said = f"{footage(kept_s)}, {share(kept_s, total_s)}"
-    metrics.number(kept, "Kept", count(len(parts.kept), "window"), said, "footage")
+    metrics.number(kept, "Kept", count(last - first, "window"), said, "footage")
     lost = f"{footage(total_s - kept_s)} of footage lost"
     about = "A second is lost when no window that is kept holds it."
-    metrics.number(dropped, "Dropped", count(len(parts.dropped), "window"), lost, about)
-    metrics.number(below, "Below the range", count(len(parts.below), "window"))
-    metrics.number(above, "Above the range", count(len(parts.above), "window"))
-    histogram = score_histogram(values, lowest, highest, signal.replace("_", " "))
+    metrics.number(dropped, "Dropped", count(len(windows) - (last - first), "window"), lost, about)
+    metrics.number(below, "Below the range", count(first, "window"))
+    metrics.number(above, "Above the range", count(len(order.values) - last, "window"))
+    histogram = score_histogram(order.values, lowest, highest, signal.replace("_", " "), missing=order.missing)
     histogram.update_layout(dragmode="select", selectdirection="h")
     st.plotly_chart(
         histogram,
         key=f"{key}_figure", on_select=lambda: _take_range(key), selection_mode="box",
     )  # fmt: skip
-    if len(parts.unscored):
-        st.caption(f"{count(len(parts.unscored), 'window')} without a value count as dropped.")
+    if order.missing:
+        st.caption(f"{count(order.missing, 'window')} without a value count as dropped.")
     if signal == "score" and st.button("Use this range in Select", icon=":material/checklist:"):
         set_range("select_scores", low, high)
         st.switch_page("pages/select.py")
     _show_examples(library, windows, signal, high if lowest is None else low)
 
 
-def show_explanations(windows: pd.DataFrame, signal: str) -> None:
+def show_explanations(library: Library, windows: pd.DataFrame, signal: str) -> None:
     """Show how far plain properties of the picture rank the windows as the signal does."""
-    there = [name for name in TRIVIAL if name in windows and windows[name].notna().any() and name != signal]
-    found = {name: rank_correlation(windows[signal].to_numpy(float), windows[name].to_numpy(float)) for name in there}
-    found = {name: value for name, value in found.items() if value == value}
+    found, looked_at = _explanations(library, loaders.file_stamp(library.windows_file), signal)
     if not found:
         return
     strongest = max(found, key=lambda name: abs(found[name]))
@@ -88,6 +93,8 @@ def show_explanations(windows: pd.DataFrame, signal: str) -> None:
     st.subheader("Can something simpler explain it?", anchor=False, help=text)
     for place, (name, value) in zip(st.columns(len(found)), found.items(), strict=True):
         place.metric(name.replace("_", " "), f"{value:+.2f}", help=text)
+    if looked_at < len(windows):
+        st.caption(f"From {looked_at:,} of the {len(windows):,} windows, evenly taken.")
     if abs(found[strongest]) >= 0.7:
         st.warning(
             f"This signal is mostly {strongest.replace('_', ' ')} (rank correlation {found[strongest]:+.2f}): a far "
@@ -98,11 +105,11 @@ def show_explanations(windows: pd.DataFrame, signal: str) -> None:
 
 def show_ranking(library: Library, windows: pd.DataFrame, signal: str) -> pd.Series | None:
     """Show the windows with the highest or lowest values; return the selected one, or the first."""
-    ordered = windows.dropna(subset=[signal]).sort_values(signal, ascending=False, kind="stable")
+    order = loaders.signal_order(library, signal)
     which = st.segmented_control(
         "Show", ("highest", "lowest"), default="highest", required=True, key="rank_end", bind="query-params"
     )
-    shown = (ordered if which == "highest" else ordered.iloc[::-1]).head(_RANKED)
+    shown = windows.iloc[order.highest(_RANKED) if which == "highest" else order.lowest(_RANKED)]
     selected = windows_table.show(library, shown, ("clip", "start_s", signal, *_SHOWN), key=f"rank_{signal}_{which}")
     if selected is None and len(shown):
         return shown.iloc[0]
@@ -145,8 +152,18 @@ def show_panel(library: Library, window: pd.Series) -> None:
     )
 
 
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _explanations(_library: Library, stamp: loaders.Stamp, signal: str) -> tuple[dict[str, float], int]:
+    """Return the rank correlation of a signal with each plain property, and on how many windows."""
+    windows = loaders.windows(_library)
+    part = windows.iloc[evenly(len(windows), _CORRELATED)]
+    there = [name for name in TRIVIAL if name in part and part[name].notna().any() and name != signal]
+    found = {name: rank_correlation(part[signal].to_numpy(float), part[name].to_numpy(float)) for name in there}
+    return {name: value for name, value in found.items() if value == value}, len(part)
+
+
 def _show_examples(library: Library, windows: pd.DataFrame, signal: str, line: float) -> None:
-    near = nearest_to(windows, signal, line, _EXAMPLES)
+    near = windows.iloc[loaders.signal_order(library, signal).near(line, _EXAMPLES)]
     with st.expander(f"Windows just below and just above {line:.4g}", icon=":material/vertical_align_center:"):
         near = near.assign(side=near[signal].ge(line).map({True: "above", False: "below"}))
         window = windows_table.show(library, near, ("side", "clip", "window", "start_s", signal), f"near_{signal}")

@@ -7,15 +7,14 @@ import dataclasses
 import pandas as pd
 import streamlit as st
 
-from egoclean.charts.selection_charts import who_gets_picked
+from egoclean.charts.selection_charts import picked_shares
 from egoclean.config import SelectConfig
 from egoclean.library import Library, SelectionView
-from egoclean.ui import clip_view, config_widgets, loaders, metrics, windows_table
+from egoclean.ui import choosing, clip_view, config_widgets, loaders, metrics, windows_table
 from egoclean.ui.format import count, footage, plain, share
 from egoclean.ui.glossary import meaning
 from egoclean.ui.range_slider import range_slider
 from egoclean.ui.tables import footage_s
-from egoclean.verbs.select import preview_selection, select_and_save
 
 _FIRST = ("strategy", "signal", "calibrate_by")
 _CHOSEN = ("rank", "clip", "window", "start_s", "stop_s", "score", "gain", "reason")
@@ -34,9 +33,10 @@ def base_config(library: Library) -> SelectConfig:
     return view.config if view is not None else library.project.settings().select
 
 
-def config_form(base: SelectConfig, windows: pd.DataFrame) -> SelectConfig:
+def config_form(library: Library, windows: pd.DataFrame) -> SelectConfig:
     """Return the configuration a person set: budget, strategy and thresholds first, the rest folded away."""
-    budget = config_widgets.budget_input(base, len(windows), footage_s(windows), "select")
+    base, total_s = base_config(library), loaders.window_seconds(library)
+    budget = config_widgets.budget_input(base, len(windows), total_s, "select")
     config = dataclasses.replace(base, budget=budget)
     config = config_widgets.config_inputs(config, _FIRST, "select", columns=3)
     config = _thresholds(config, windows)
@@ -46,14 +46,9 @@ def config_form(base: SelectConfig, windows: pd.DataFrame) -> SelectConfig:
         return config_widgets.config_inputs(config, rest, "select", columns=3)
 
 
-def preview(library: Library, config: SelectConfig) -> SelectionView:
-    """Return what ``config`` would choose."""
-    return _preview(library, loaders.file_stamp(library.windows_file), config)
-
-
-def show_counts(windows: pd.DataFrame, view: SelectionView) -> None:
+def show_counts(library: Library, windows: pd.DataFrame, view: SelectionView) -> None:
     """Show how much is chosen and left out, in windows and footage, and what the choice has to say of itself."""
-    total_s, chosen_s = footage_s(windows), footage_s(view.chosen)
+    total_s, chosen_s = loaders.window_seconds(library), footage_s(view.chosen)
     chosen, length, clips, left = st.columns(4)
     said = f"{share(len(view.chosen), len(windows))} of all windows"
     metrics.number(chosen, "Chosen", count(len(view.chosen), "window"), said, "budget")
@@ -81,9 +76,21 @@ def show_groups(windows: pd.DataFrame, view: SelectionView) -> None:
         bind="query-params",
         format_func=lambda name: name.replace("_id", ""),
     )
-    picked = windows["row"].isin(view.chosen["row"])
-    figure = who_gets_picked(windows[by].fillna("none"), picked, by.replace("_id", ""))
+    figure = picked_shares(*_shares(windows[by], view.chosen[by]), by.replace("_id", ""))
     st.plotly_chart(figure, key="select_groups")
+
+
+def _shares(of_all: pd.Series, of_chosen: pd.Series) -> tuple[list[str], list[int], list[int]]:
+    """Return the names of the groups in order, and how many windows and how many chosen ones each has."""
+    every, picked = _counts(of_all), _counts(of_chosen)
+    names = sorted(every)
+    return names, [every[name] for name in names], [picked.get(name, 0) for name in names]
+
+
+def _counts(groups: pd.Series) -> dict[str, int]:
+    found = groups.value_counts(dropna=False)
+    # A missing name is the one value that does not equal itself.
+    return {str(name) if name == name else "none": int(number) for name, number in found.items() if number}
 
 
 def show_tables(library: Library, view: SelectionView) -> None:
@@ -92,7 +99,7 @@ def show_tables(library: Library, view: SelectionView) -> None:
     with chosen_tab:
         window = windows_table.show(library, view.chosen, _CHOSEN, "select_chosen")
     with left_tab:
-        kinds = view.left_out["reason"].str.replace(r"\d[\d.,]*", "…", regex=True).value_counts().head(8)
+        kinds = dict(view.details.get("left_out_by_reason") or {})
         st.caption(" · ".join(f"{number:,} × {plain(reason)}" for reason, number in kinds.items()))
         other = windows_table.show(library, view.left_out, _LEFT_OUT, "select_left")
     window = window if window is not None else other
@@ -105,17 +112,16 @@ def show_tables(library: Library, view: SelectionView) -> None:
 def save_button(library: Library, config: SelectConfig, view: SelectionView) -> None:
     """Show the button that makes this the project's selection, and whether it is so already."""
     saved = loaders.selection(library)
-    if saved is not None and saved.config == config and list(saved.chosen["row"]) == list(view.chosen["row"]):
+    if saved is not None and saved.config == config and _same_rows(saved, view):
         st.success("This is the saved selection: Export writes it.", icon=":material/check:")
         st.page_link("pages/export.py", label="Go to Export", icon=":material/arrow_forward:")
     elif st.button("Save as the project's selection", type="primary", icon=":material/save:", shortcut="s"):
-        select_and_save(library, config)
+        choosing.save(library, config)
         st.rerun()
 
 
 def _thresholds(config: SelectConfig, windows: pd.DataFrame) -> SelectConfig:
-    scores = windows["score"].dropna()
-    least, most = (float(scores.min()), float(scores.max())) if len(scores) else (0.0, 0.0)
+    least, most = float(windows["score"].min()), float(windows["score"].max())
     marks, duplicates = st.columns([2, 1])
     if most > least:
         start = (config.minimum_score or least, config.maximum_score or most)
@@ -126,6 +132,5 @@ def _thresholds(config: SelectConfig, windows: pd.DataFrame) -> SelectConfig:
         return config_widgets.config_inputs(config, ("near_duplicate",), "select")
 
 
-@st.cache_resource(show_spinner="Choosing…", max_entries=16)
-def _preview(_library: Library, stamp: loaders.Stamp, config: SelectConfig) -> SelectionView:
-    return preview_selection(_library, config)
+def _same_rows(saved: SelectionView, view: SelectionView) -> bool:
+    return saved is view or bool(saved.chosen["row"].equals(view.chosen["row"]))

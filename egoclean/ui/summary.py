@@ -9,11 +9,12 @@ import streamlit as st
 
 from egoclean.charts import theme
 from egoclean.charts.overview_charts import footage_bar
-from egoclean.library import Library
+from egoclean.library import SELECTION_FILE, Library
 from egoclean.store.catalog import StepStatus
 from egoclean.ui import loaders, metrics
+from egoclean.ui.filters import with_signals
 from egoclean.ui.format import count, footage, hours, plain, share
-from egoclean.ui.tables import CLIP_VERBS, footage_s
+from egoclean.ui.tables import CLIP_VERBS, clip_table, footage_s, source_table, status_table
 
 _PARTS = {"chosen": theme.CHOSEN, "not chosen": theme.SKY, "without windows": theme.GREY, "rejected": theme.VERMILION}
 
@@ -34,8 +35,47 @@ class Totals:
     chosen_s: float
 
 
+def status_rows(library: Library) -> pd.DataFrame:
+    """Return :func:`egoclean.ui.tables.status_table` of the project's clips."""
+    return _status_rows(library, str(library.project.root), loaders.catalog_stamp(library))
+
+
+def clip_rows(library: Library) -> pd.DataFrame:
+    """Return :func:`egoclean.ui.tables.clip_table` of the project's clips, with the mean of each signal."""
+    stamp = (*loaders.catalog_stamp(library), *loaders.file_stamp(library.windows_file))
+    return _clip_rows(library, str(library.project.root), stamp)
+
+
+def source_rows(library: Library) -> pd.DataFrame:
+    """Return :func:`egoclean.ui.tables.source_table` of the project's clips."""
+    return _source_rows(library, str(library.project.root), loaders.catalog_stamp(library))
+
+
 def totals(library: Library) -> Totals:
     """Return the totals of the project as the catalog, the table of windows and the last selection have them."""
+    saved = library.project.selections / SELECTION_FILE
+    stamp = (*loaders.catalog_stamp(library), *loaders.file_stamp(library.windows_file, saved))
+    return _totals(library, str(library.project.root), stamp)
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _status_rows(_library: Library, root: str, stamp: loaders.Stamp) -> pd.DataFrame:
+    return status_table(loaders.clip_steps(_library))
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _clip_rows(_library: Library, root: str, stamp: loaders.Stamp) -> pd.DataFrame:
+    return with_signals(clip_table(loaders.clip_steps(_library)), loaders.windows(_library))
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _source_rows(_library: Library, root: str, stamp: loaders.Stamp) -> pd.DataFrame:
+    return source_table(loaders.clips(_library))
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _totals(_library: Library, root: str, stamp: loaders.Stamp) -> Totals:
+    library = _library
     items = list(loaders.clip_steps(library).values())
     rejected = [item for item in items if _ended(item, StepStatus.REJECTED)]
     failed = [item for item in items if _ended(item, StepStatus.FAILED)]
@@ -48,7 +88,7 @@ def totals(library: Library) -> Totals:
         clip_s=_length_s(items),
         rejected_s=_length_s([*rejected, *failed]),
         windows=len(windows),
-        window_s=footage_s(windows),
+        window_s=loaders.window_seconds(library),
         chosen=0 if view is None else len(view.chosen),
         chosen_s=0.0 if view is None else footage_s(view.chosen),
     )

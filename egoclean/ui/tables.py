@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -11,6 +10,7 @@ import pandas as pd
 from egoclean.config import VERB_CONFIGS
 from egoclean.store.catalog import ClipRow, StepStatus
 from egoclean.ui.loaders import ClipSteps
+from egoclean.ui.window_index import Footage
 
 CLIP_VERBS = ("ingest", "rectify", "score", "embed", "structure")
 """The verbs that give one result a clip."""
@@ -83,44 +83,7 @@ def footage_s(windows: pd.DataFrame) -> float:
 
     Needs columns clip_id, start_s, stop_s in seconds; 0 for no rows.
     """
-    if windows.empty:
-        return 0.0
-    spans = windows[["clip_id", "start_s", "stop_s"]].sort_values(["clip_id", "start_s"], kind="stable")
-    reach = spans.groupby("clip_id", sort=False)["stop_s"].cummax()
-    same_clip = spans["clip_id"].eq(spans["clip_id"].shift())
-    covered_to = reach.shift().where(same_clip, float("-inf"))
-    starts = spans["start_s"].where(spans["start_s"] > covered_to, covered_to)
-    return float((spans["stop_s"] - starts).clip(lower=0).sum())
-
-
-@dataclass(frozen=True, slots=True)
-class ThresholdSplit:
-    """Windows parted by two thresholds on one signal; ``unscored`` have no value, and are not kept."""
-
-    kept: pd.DataFrame
-    below: pd.DataFrame
-    above: pd.DataFrame
-    unscored: pd.DataFrame
-
-    @property
-    def dropped(self) -> pd.DataFrame:
-        """Everything that is not kept."""
-        return pd.concat([self.below, self.above, self.unscored])
-
-
-def split_by_thresholds(windows: pd.DataFrame, signal: str, low: float, high: float) -> ThresholdSplit:
-    """Return ``windows`` parted by ``low <= signal <= high``; every window is in exactly one part."""
-    values = windows[signal]
-    below, above = values < low, values > high
-    kept = values.notna() & ~below & ~above
-    return ThresholdSplit(windows[kept], windows[below], windows[above], windows[values.isna()])
-
-
-def nearest_to(windows: pd.DataFrame, signal: str, line: float, many: int = 3) -> pd.DataFrame:
-    """Return the windows just below and just above ``line``, ``many`` of each, in order of the signal."""
-    ordered = windows.dropna(subset=[signal]).sort_values(signal, kind="stable")
-    position = int(ordered[signal].searchsorted(line))
-    return ordered.iloc[max(0, position - many) : position + many]
+    return Footage.of(windows).seconds()
 
 
 def facts_table(facts: Mapping[str, Any]) -> pd.DataFrame:

@@ -26,7 +26,8 @@ def show(library: Library, windows: pd.DataFrame, columns: Sequence[str], key: s
         st.caption("Nothing.")
         return None
     shown = windows.head(MOST_ROWS)
-    table = shown.assign(clip=shown["clip_id"].map(loaders.names(library)).fillna(shown["clip_id"]))
+    names = loaders.names(library)
+    table = shown.assign(clip=[names.get(clip_id, clip_id) for clip_id in shown["clip_id"].astype(str)])
     there = [name for name in dict.fromkeys(columns) if name in table and table[name].notna().any()]
     event = st.dataframe(
         table[there],

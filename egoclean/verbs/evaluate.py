@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from egoclean.config import SelectConfig
+from egoclean.core.budget import BudgetKind, parse_budget
 from egoclean.core.evaluate import Evaluation, Standing, evaluate
 from egoclean.core.metrics import Interval
 from egoclean.errors import SourceError, UsageError
@@ -27,7 +29,11 @@ _LEAST_SHARE = 0.5
 
 
 def evaluate_project(
-    library: Library, config: SelectConfig, truth_path: Path | None = None, seeds: int = 5
+    library: Library,
+    config: SelectConfig,
+    truth_path: Path | None = None,
+    seeds: int = 5,
+    windows: pd.DataFrame | None = None,
 ) -> Evaluation:
     """Return how the selection that ``config`` gives stands beside its rivals on the project's windows.
 
@@ -36,17 +42,37 @@ def evaluate_project(
     truth_path : a ``truth.json`` as the demo has one: ``clips`` with ``events`` (``kind``, ``start_s``, ``stop_s``) by
         clip id or its end, ``scenes`` with a list ``rare``; None where nothing is known.
     seeds : draws of random choices, and splits into held-out groups.
+    windows : rows of the table of windows to compare on, such as :func:`part_of_clips` gives; all when None.
 
     Raises
     ------
     UsageError : there are no windows yet, or an option cannot be met with them.
     SourceError : the truth cannot be read.
     """
-    windows = windows_with_probe(library, config)
+    windows = windows_with_probe(library, config, windows)
     if windows.empty:
         raise UsageError("There are no windows to evaluate a selection on.", "Run the project first: egoclean run")
     rare = rare_windows(windows, read_truth(truth_path)) if truth_path is not None else None
     return evaluate(selection_input(library, windows, config), config, rare=rare, seeds=seeds)
+
+
+def part_of_clips(windows: pd.DataFrame, config: SelectConfig, most: int) -> tuple[pd.DataFrame, SelectConfig]:
+    """Return whole clips, evenly taken, with about ``most`` windows together, and ``config`` with its budget to scale.
+
+    Up to ``most`` windows everything is returned as it is. A share stays what it is; a number of windows, or minutes,
+    becomes the same share of the part.
+    """
+    if len(windows) <= most:
+        return windows, config
+    clips = windows["clip_id"].unique()
+    taken = clips[:: -(-len(windows) // most)]
+    part = windows[windows["clip_id"].isin(taken)].reset_index(drop=True)
+    budget, share = parse_budget(config.budget), len(part) / len(windows)
+    if budget.kind is BudgetKind.COUNT:
+        config = dataclasses.replace(config, budget=str(max(1, round(float(budget.amount) * share))))
+    elif budget.kind is BudgetKind.DURATION:
+        config = dataclasses.replace(config, budget=f"{float(budget.amount) * share / 60:.6g}min")
+    return part, config
 
 
 def known_truth(library: Library) -> Path | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,9 @@ from egoclean.core.signals import parse_thresholds, signal_names
 from egoclean.library import SELECTION_FILE, Library, LibrarySnapshot, SelectionView, selection_of
 from egoclean.records import to_plain
 from egoclean.store.atomic import write_json
+from egoclean.store.cache import Entry
 from egoclean.store.catalog import StepRow, StepStatus
+from egoclean.store.decisions import Decision
 from egoclean.store.keys import EntryKey, digest, entry_key
 from egoclean.store.tables import write_table
 from egoclean.verbs.decided import decided_windows
@@ -52,6 +54,27 @@ def select_and_save(library: Library, config: SelectConfig) -> SelectionView:
     ------
     UsageError : an option that cannot be met with these windows.
     """
+    key, entry = select_into_cache(library, config)
+    save_choice(library, key, config)
+    return selection_of(entry, config)
+
+
+def save_choice(library: Library, key: EntryKey, config: SelectConfig) -> None:
+    """Make the selection that stands in the cache under ``key`` the project's."""
+    pointer = library.project.selections / SELECTION_FILE
+    pointer.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(pointer.with_name(f".{pointer.name}.lock")):
+        write_json(pointer, {"key": key.key, "config": dataclasses.asdict(config)})
+        library.catalog.record([StepRow("", "select", key.key, StepStatus.DONE)])
+
+
+def select_into_cache(library: Library, config: SelectConfig) -> tuple[EntryKey, Entry]:
+    """Choose and keep the result in the cache; the project's selection stays as it is. What is there is not made again.
+
+    Raises
+    ------
+    UsageError : an option that cannot be met with these windows.
+    """
     now = library.snapshot()
     key = selection_key(now, config)
     with library.cache.lock(key):
@@ -62,12 +85,7 @@ def select_and_save(library: Library, config: SelectConfig) -> SelectionView:
                 write_table(folder / "chosen.parquet", view.chosen)
                 write_table(folder / "left_out.parquet", view.left_out)
                 entry = library.cache.publish(key, folder, view.details)
-    pointer = library.project.selections / SELECTION_FILE
-    pointer.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(pointer.with_name(f".{pointer.name}.lock")):
-        write_json(pointer, {"key": key.key, "config": dataclasses.asdict(config)})
-        library.catalog.record([StepRow("", "select", key.key, StepStatus.DONE)])
-    return selection_of(entry, config)
+    return key, entry
 
 
 def preview_selection(library: Library, config: SelectConfig) -> SelectionView:
@@ -78,14 +96,14 @@ def preview_selection(library: Library, config: SelectConfig) -> SelectionView:
     return _view(windows, select(selection_input(library, windows, config), config), config, library)
 
 
-def windows_with_probe(library: Library, config: SelectConfig) -> pd.DataFrame:
-    """Return the project's windows, with the column ``probe`` where the options weigh or bound it.
+def windows_with_probe(library: Library, config: SelectConfig, windows: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return the project's windows, or those given, with the column ``probe`` where the options weigh or bound it.
 
     Raises
     ------
     UsageError : the probe is asked for and there is nothing it could learn from.
     """
-    windows = library.windows()
+    windows = library.windows() if windows is None else windows
     asked = {*signal_names(config.signal), *(item.signal for item in parse_thresholds(config.thresholds))}
     if PROBE not in asked or windows.empty:
         return windows
@@ -97,10 +115,24 @@ def selection_key(now: LibrarySnapshot, config: SelectConfig) -> EntryKey:
 
     The table of windows counts beside the steps, since it is written later than they are recorded.
     """
-    steps = [(row.clip_id, row.verb, row.key) for row in now.steps() if row.status is StepStatus.DONE and row.clip_id]
-    decided = sorted((decision.place, str(decision.verdict)) for decision in now.decisions().values())
-    inputs = [digest(sorted(steps)), digest(decided), now.windows_digest]
-    return entry_key("select", inputs=inputs, config=config)
+    return key_of_parts(steps_digest(now.steps()), decided_digest(now.decisions().values()), now.windows_digest, config)
+
+
+def key_of_parts(steps: str, decided: str, windows: str, config: SelectConfig) -> EntryKey:
+    """Return :func:`selection_key` from the digests of the steps, of the decisions and of the table of windows."""
+    return entry_key("select", inputs=[steps, decided, windows], config=config)
+
+
+def steps_digest(steps: Iterable[StepRow]) -> str:
+    """Return a digest of which results there are."""
+    return digest(
+        sorted((row.clip_id, row.verb, row.key) for row in steps if row.status is StepStatus.DONE and row.clip_id)
+    )
+
+
+def decided_digest(decisions: Iterable[Decision]) -> str:
+    """Return a digest of the decisions that hold."""
+    return digest(sorted((decision.place, str(decision.verdict)) for decision in decisions))
 
 
 def selection_input(library: Library, windows: pd.DataFrame, config: SelectConfig) -> SelectionInput:

@@ -46,13 +46,11 @@ def test_many_groups_stay_few_boxes():
     assert json.loads(figure.to_json())
 
 
-def test_ranks_are_counted_into_cells_and_corners_are_named():
-    places = (np.arange(200) + 0.5) / 200
+def test_corners_lie_where_their_ends_say():
     ends = {"hard and unusual": (True, True), "easy but unusual": (False, True)}
-    figure = rank_density(np.append(places, np.nan), np.append(places, 0.5), "score", "anomaly", ends, 0.2, "hard")
-    counts = np.asarray(figure.data[0].z)
-    assert counts.sum() == 200
-    assert (np.diag(counts) == 8).all()
+    figure = rank_density(np.arange(625).reshape(25, 25), "score", "anomaly", ends, 0.2, "easy but unusual")
+    assert np.asarray(figure.data[0].z)[0, 1] == 25
     first, second = figure.layout.shapes
     assert (first.x0, first.x1, first.y0, first.y1) == (80, 100, 80, 100)
     assert (second.x0, second.x1, second.y0, second.y1) == (0, 20, 80, 100)
+    assert second.line.width > first.line.width

@@ -1,3 +1,4 @@
+import dataclasses
 import subprocess
 import sys
 
@@ -50,6 +51,15 @@ def test_steps_stand_in_the_order_of_the_clips(catalog):
     catalog.record([step(name) for name in "ab"])
     catalog.replace_clips([ClipRow(name, {}) for name in "ba"])
     assert [row.clip_id for row in catalog.steps()] == ["b", "a"]
+
+
+def test_steps_without_details_and_the_first_done(catalog):
+    catalog.record([step("a", status=StepStatus.FAILED, reason="why", windows=3), step("b", windows=4)])
+    catalog.replace_clips([ClipRow(name, {}) for name in "ab"])
+    bare = [dataclasses.replace(row, details={}) for row in catalog.steps()]
+    assert list(catalog.bare_steps()) == bare
+    assert catalog.first_done("score") == step("b", windows=4)
+    assert catalog.first_done("embed") is None
 
 
 def test_facts_of_the_project(catalog):

@@ -3,16 +3,20 @@
 import json
 import os
 import re
+import shutil
+import time
 from pathlib import Path
 
 import pytest
 
 from egoclean import jobs
+from egoclean.core.calibrate import calibrate
 from egoclean.core.disagreement import corners
 from egoclean.exporters.manifest import read_manifest
 from egoclean.store.catalog import StepRow, StepStatus
 from egoclean.store.decisions import DecisionJournal, Verdict
 from egoclean.store.runs import RunRecorder, RunState
+from egoclean.ui import choosing, evaluate_view, export_view
 from egoclean.ui.first_minute import PAGE_SENTENCES
 
 PAGES = [name.lower() for name in PAGE_SENTENCES]
@@ -212,6 +216,48 @@ def test_select_moves_with_the_budget_and_saves(library, open_page):
     assert "This is the saved selection" in texts(app)
 
 
+def test_a_large_project_is_chosen_from_in_another_process(library, open_page, monkeypatch):
+    monkeypatch.setattr(choosing, "AT_ONCE", 1)
+    # Selections of its own: another test may have chosen with the same options.
+    shared = library.cache.root / "select"
+    kept = shared.resolve()
+    shared.unlink()
+    shutil.copytree(kept, shared)
+    app = open_page("select")
+    assert "This is the saved selection" in texts(app)
+    widget(app.slider, "Share of all windows, per cent").set_value(37.0).run()
+    assert not app.metric
+    widget(app.button, "Choose with these options").click().run()
+    assert not app.exception
+    deadline = time.monotonic() + 60
+    while jobs.choice(library.project).at_work and time.monotonic() < deadline:
+        time.sleep(0.1)
+    app.run()
+    assert not app.error
+    chosen = int(metric(app, "Chosen").split()[0].replace(",", ""))
+    assert chosen > len(library.selection().chosen)
+    widget(app.button, "Save as the project's selection").click().run()
+    assert len(library.selection().chosen) == chosen
+    assert "This is the saved selection" in texts(app)
+
+
+def test_evaluate_on_many_windows_says_on_how_many_clips(library, open_page, monkeypatch):
+    monkeypatch.setattr(evaluate_view, "COMPARED", len(library.windows()) * 2 // 3)
+    app = open_page("evaluate")
+    assert not app.exception
+    assert "clips, evenly taken" in texts(app)
+
+
+def test_a_long_manifest_is_written_when_it_is_asked_for(library, open_page, monkeypatch):
+    monkeypatch.setattr(export_view, "ROWS_AT_ONCE", 1)
+    manifest = library.project.exports / "manifest.csv"
+    view = library.selection()
+    found = export_view.manifest_bytes(library, view, "csv")
+    assert not manifest.exists()
+    assert found.data() == manifest.read_bytes()
+    assert len(read_manifest(manifest)) == len(view.chosen)
+
+
 def test_evaluate_compares_with_random(library, open_page):
     app = open_page("evaluate")
     table = app.dataframe[0].value
@@ -255,7 +301,8 @@ def test_a_corner_of_the_disagreement_lists_its_windows(library, open_page):
     windows = library.windows()
     for name, corner in (("hard but usual", "only the first high"), ("easy but unusual", "only the second high")):
         widget(app.radio, "Corner").set_value(name).run()
-        expected = int((corners(windows["score"], windows["anomaly"]) == corner).sum())
+        places = [calibrate(windows[signal].to_numpy(), None, "rank") for signal in ("score", "anomaly")]
+        expected = int((corners(*places) == corner).sum())
         assert any(f"{expected:,} window" in item.value and name in item.value for item in app.caption)
 
 

@@ -13,10 +13,8 @@ from egoclean.ui.summary import needs_attention
 from egoclean.ui.tables import (
     clip_table,
     footage_s,
-    nearest_to,
     source_table,
     spans_table,
-    split_by_thresholds,
     status_table,
 )
 
@@ -36,23 +34,6 @@ def test_footage_counts_each_second_once(rows):
 
 def test_footage_of_nothing_is_nothing():
     assert footage_s(frame([])) == 0.0
-
-
-@given(st.lists(st.one_of(st.integers(0, 9), st.none()), max_size=30), st.integers(-1, 10), st.integers(-1, 10))
-def test_every_window_is_in_one_part(values, low, high):
-    windows = pd.DataFrame({"score": pd.Series(values, dtype="float64")})
-    parts = split_by_thresholds(windows, "score", low, high)
-    expected = [value for value in values if value is not None and low <= value <= high]
-    assert sorted(parts.kept["score"]) == sorted(expected)
-    if low <= high:
-        together = len(parts.kept) + len(parts.below) + len(parts.above) + len(parts.unscored)
-        assert together == len(windows)
-
-
-def test_examples_stand_at_both_sides_of_the_line():
-    windows = pd.DataFrame({"score": [5.0, 1.0, np.nan, 4.0, 2.0, 3.0]})
-    assert nearest_to(windows, "score", 3.0, 2)["score"].tolist() == [1.0, 2.0, 3.0, 4.0]
-    assert nearest_to(windows, "score", 99.0, 2)["score"].tolist() == [4.0, 5.0]
 
 
 def clip(clip_id, status=StepStatus.DONE, **facts):
