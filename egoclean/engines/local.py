@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+import types
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -103,6 +104,26 @@ def run_tasks(
         pool.stop()
 
 
+_starting = threading.Lock()
+
+
+@contextlib.contextmanager
+def _main_hidden(function: TaskFunction) -> Iterator[None]:
+    """Keep the main module from the worker that starts, which would run it again from its file: a script that has no
+    ``if __name__ == "__main__"`` would start all over in each worker, and a page of the dashboard would be drawn.
+    """
+    if function.__module__ == "__main__":
+        yield
+        return
+    with _starting:
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = types.ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main
+
+
 class _Worker:
     """One process and the parent's end of its pipe."""
 
@@ -110,7 +131,7 @@ class _Worker:
         self.pipe, child = _CONTEXT.Pipe()
         arguments = (child, function, memory_bytes, with_progress, os.getpid())
         self.process = _CONTEXT.Process(target=_serve, args=arguments, daemon=True)
-        with _interrupts_held():
+        with _interrupts_held(), _main_hidden(function):
             self.process.start()
         child.close()
         self.task: Task | None = None

@@ -3,7 +3,10 @@
 import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 from helpers_local import behave, parent_of_sleepers
@@ -97,3 +100,22 @@ def test_impossible_requests_are_refused():
         list(run_tasks(behave, [Task("a")], 0))
     with pytest.raises(ValueError, match="same key"):
         list(run_tasks(behave, [Task("a"), Task("a")], 1))
+
+
+def test_a_script_without_a_guard_is_not_run_again_by_its_workers(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import helpers_local\n"
+        "from egoclean.engines.local import Task, run_tasks\n"
+        "print('script runs')\n"
+        "print([result.value for result in run_tasks(helpers_local.behave, [Task('a', ('square', 9))])])\n"
+    )
+    paths = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[2])])
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        env={**os.environ, "PYTHONPATH": paths},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines() == ["script runs", "[81]"]
