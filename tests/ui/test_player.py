@@ -9,7 +9,7 @@ from egoclean.ui import clip_view, media, player
 
 
 def request(**parts):
-    return Request({"type": "http", "method": "GET", "headers": [], "path_params": parts})
+    return Request({"type": "http", "query_string": b"", "method": "GET", "headers": [], "path_params": parts})
 
 
 def test_the_player_gets_plain_values_with_colours():
