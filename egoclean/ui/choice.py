@@ -14,6 +14,7 @@ from egoclean.ui.format import moment, shorten
 from egoclean.ui.glossary import meaning
 
 _LABEL_LETTERS = 90
+_KEPT_CLIP = "clip_kept"
 
 
 def clip_picker(library: Library, verb: str | None = None) -> ClipRow:
@@ -25,6 +26,11 @@ def clip_picker(library: Library, verb: str | None = None) -> ClipRow:
     offered = {item.clip.clip_id: item.clip for item in items if verb is None or _done(item, verb)}
     _forget_unless_in("clip", offered)
     names = loaders.names(library)
+    labels = {shorten(names[clip_id], _LABEL_LETTERS) for clip_id in offered}
+    chosen_before = st.session_state.get("clip", st.session_state.get(_KEPT_CLIP))
+    if st.query_params.get("clip") not in labels and chosen_before in offered:
+        # What a callback chose is not in the next page's address; set anew, it is shown there all the same.
+        st.session_state["clip"] = chosen_before
     chosen = st.selectbox(
         "Clip",
         list(offered),
@@ -33,6 +39,7 @@ def clip_picker(library: Library, verb: str | None = None) -> ClipRow:
         bind="query-params",
         help=meaning("clip"),
     )
+    st.session_state[_KEPT_CLIP] = chosen
     return offered[chosen]
 
 
@@ -52,7 +59,7 @@ def window_picker(windows: pd.DataFrame) -> int:
 
 def choose(clip_id: str, window: int | None = None) -> None:
     """Make a clip, and a window of it, the choice of all pages; call before their widgets, or in a callback."""
-    st.session_state["clip"] = clip_id
+    st.session_state["clip"] = st.session_state[_KEPT_CLIP] = clip_id
     name = loaders.names(loaders.open_library()).get(clip_id)
     if name is not None:
         # what is set here reaches the address only when it is written there too

@@ -40,5 +40,10 @@ def test_the_grid_scrubs_selects_and_opens(visit, demo_address, own_project):
     page.keyboard.press("Enter")
     page.get_by_text("All facts").wait_for()
     tab.wait()
-    shown = page.locator("input[role=combobox][aria-label='Clip']").input_value()
-    assert shown == short_names([clip.clip_id for clip in clips])[clips[2].clip_id]
+    opened = short_names([clip.clip_id for clip in clips])[clips[2].clip_id]
+    chosen = page.locator("input[role=combobox][aria-label='Clip']")
+    assert chosen.input_value() == opened
+    page.get_by_role("link", name="Structure").click()
+    page.get_by_text("Cycles").first.wait_for()
+    tab.wait()
+    assert chosen.input_value() == opened
