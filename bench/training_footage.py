@@ -36,7 +36,7 @@ DRAWN_PX = 288
 FIRST_SEED = 1_000_000
 """Training seeds start here; held-out ones at ``HELD_OUT_SEED``; demo worlds are made from small seeds."""
 HELD_OUT_SEED = 2_000_000
-COUNTS = {"pattern": 24, "factory": 300, "driving": 24}
+COUNTS = {"pattern": 12, "factory": 300, "driving": 12}
 
 
 def make_footage(folder: Path, share: tuple[int, int] = (0, 1), counts: dict[str, int] = COUNTS) -> list[Path]:
