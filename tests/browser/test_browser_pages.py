@@ -127,9 +127,14 @@ def test_dragging_a_threshold_changes_the_counts(visit, demo_address, own_projec
     for _ in range(60):
         page.keyboard.press("ArrowRight")
     page.wait_for_function(
-        "total => [...document.querySelectorAll('[data-testid=stMetricValue]')].every(item => item.innerText != total)",
-        arg=f"{total} windows",
+        """total => {
+          const found = [...document.querySelectorAll('[data-testid=stMetricValue]')];
+          const [kept, dropped] = found.slice(0, 2).map(item => parseInt(item.innerText));
+          return kept !== total && kept + dropped === total;
+        }""",
+        arg=total,
     )
+    tab.wait()
     kept, dropped = (int(tab.metric(label).split()[0]) for label in ("Kept", "Dropped"))
     assert kept + dropped == total
     assert dropped > 0
