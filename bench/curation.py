@@ -20,7 +20,7 @@ from sklearn.datasets import load_digits
 from egoclean.config import SelectConfig
 from egoclean.core.metrics import mean_interval
 from egoclean.core.prepare import prepare
-from egoclean.core.rows import unit_rows
+from egoclean.core.rows import unit_or_zero_rows
 from egoclean.core.select import select
 from egoclean.core.selection_input import SelectionInput
 
@@ -78,7 +78,7 @@ def apricot(unit: Unit, seed: int) -> list[Rows]:
 def digits(splits: int) -> dict[str, list[dict[str, float]]]:
     """Return mean accuracy with its standard error for each method and budget."""
     pixels, names = load_digits(return_X_y=True)
-    unit = unit_rows(pixels.astype(np.float32), slice(None))
+    unit = unit_or_zero_rows(pixels.astype(np.float32), slice(None))
     methods: dict[str, Callable[[Unit, int], list[Rows]]] = {
         name: by_strategy(name) for name in ("knn", "kcenter", "cluster", "random")
     }

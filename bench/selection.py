@@ -26,7 +26,7 @@ from egoclean.config import SelectConfig
 from egoclean.core.budget import parse_budget
 from egoclean.core.eligibility import eligible_rows
 from egoclean.core.prepare import Prepared, prepare
-from egoclean.core.rows import unit_rows
+from egoclean.core.rows import unit_or_zero_rows
 from egoclean.core.select import select
 from egoclean.core.selection_input import SelectionInput
 
@@ -56,11 +56,11 @@ def exact_recall(embeddings: NDArray[np.floating], prepared: Prepared, queries: 
     graph = prepared.spaces[0].graph
     assert graph is not None
     asked = np.random.default_rng(12345).choice(len(embeddings), size=queries, replace=False)
-    wanted = unit_rows(embeddings, prepared.order[asked])
+    wanted = unit_or_zero_rows(embeddings, prepared.order[asked])
     best = np.full((queries, nearest), -2.0, dtype=np.float32)
     for start in range(0, len(embeddings), BLOCK):
         rows = prepared.order[start : start + BLOCK]
-        near = wanted @ unit_rows(embeddings, rows).T
+        near = wanted @ unit_or_zero_rows(embeddings, rows).T
         inside = np.flatnonzero((asked >= start) & (asked < start + len(rows)))
         near[inside, asked[inside] - start] = -2.0
         best = -np.sort(-np.concatenate([best, -np.partition(-near, nearest, axis=1)[:, :nearest]], axis=1), axis=1)

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from egoclean.core.rows import Embeddings, Unit, unit_rows
+from egoclean.core.rows import Embeddings, Unit, unit_or_zero_rows
 from egoclean.errors import EgocleanError
 
 _PROJECTED = 64
@@ -77,7 +77,7 @@ def search(embeddings: Embeddings, width: int, seed: int) -> Found:
             Path(folder) / "rows.npy", mode="w+", dtype=np.float32, shape=(len(embeddings), embeddings.shape[1])
         )
         for start in range(0, len(embeddings), _BLOCK_ROWS):
-            rows[start : start + _BLOCK_ROWS] = unit_rows(embeddings, slice(start, start + _BLOCK_ROWS))
+            rows[start : start + _BLOCK_ROWS] = unit_or_zero_rows(embeddings, slice(start, start + _BLOCK_ROWS))
         rows.flush()
         command = [sys.executable, "-c", _CHILD, folder, str(width), str(seed)]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
@@ -105,7 +105,7 @@ def _search(embeddings: Embeddings, width: int, seed: int) -> Found:
     generator = np.random.default_rng(seed)
     index = _Index(faiss, embeddings, generator, seed)
     queries = generator.choice(count, size=min(_QUERIES, count), replace=False)
-    asked = unit_rows(embeddings, queries)
+    asked = unit_or_zero_rows(embeddings, queries)
     true_rows = _true_nearest(embeddings, asked, queries)
     half = len(queries) // 2
     while _recall(index, asked[:half], queries[:half], true_rows[:half]) < _WANTED_RECALL and index.widen():
@@ -116,7 +116,7 @@ def _search(embeddings: Embeddings, width: int, seed: int) -> Found:
     for start in range(0, count, _BLOCK_ROWS):
         block = slice(start, min(start + _BLOCK_ROWS, count))
         rows = np.arange(block.start, block.stop)
-        neighbours[block], cosines[block] = index.nearest(unit_rows(embeddings, block), rows, width)
+        neighbours[block], cosines[block] = index.nearest(unit_or_zero_rows(embeddings, block), rows, width)
     return Found(neighbours, cosines, recall, len(queries) - half, index.cells, index.probes)
 
 
@@ -132,7 +132,7 @@ class _Index:
         settings = self._inverted.cp
         settings.niter, settings.seed, settings.spherical = 8, seed % 2**31, True
         settings.max_points_per_centroid, settings.min_points_per_centroid = _TRAINING_ROWS_A_CELL, 1
-        basis = _projection(unit_rows(embeddings, _sample(count, _PROJECTION_ROWS, generator)), narrow)
+        basis = _projection(unit_or_zero_rows(embeddings, _sample(count, _PROJECTION_ROWS, generator)), narrow)
         self._projection = faiss.LinearTransform(full, narrow, False)
         faiss.copy_array_to_vector(np.ascontiguousarray(basis.T).ravel(), self._projection.A)
         self._projection.is_trained = True
@@ -145,9 +145,9 @@ class _Index:
         )
         self._whole = faiss.IndexRefine(self._narrow, self._rows)
         self._whole.k_factor = _CANDIDATES
-        self._whole.train(unit_rows(embeddings, _sample(count, self.cells * _TRAINING_ROWS_A_CELL, generator)))
+        self._whole.train(unit_or_zero_rows(embeddings, _sample(count, self.cells * _TRAINING_ROWS_A_CELL, generator)))
         for start in range(0, count, _BLOCK_ROWS):
-            self._whole.add(unit_rows(embeddings, slice(start, start + _BLOCK_ROWS)))
+            self._whole.add(unit_or_zero_rows(embeddings, slice(start, start + _BLOCK_ROWS)))
         self.probes = min(4, self.cells)
         self._inverted.nprobe = self.probes
 
@@ -174,7 +174,7 @@ def _true_nearest(embeddings: Embeddings, asked: Unit, queries: NDArray[np.int64
     best = np.full((len(asked), _NEAREST), -2.0, dtype=np.float32)
     rows = np.full((len(asked), _NEAREST), -1, dtype=np.int64)
     for start in range(0, len(embeddings), _BLOCK_ROWS):
-        near = asked @ unit_rows(embeddings, slice(start, start + _BLOCK_ROWS)).T
+        near = asked @ unit_or_zero_rows(embeddings, slice(start, start + _BLOCK_ROWS)).T
         inside = np.flatnonzero((queries >= start) & (queries < start + near.shape[1]))
         near[inside, queries[inside] - start] = -2.0
         first = max(near.shape[1] - _NEAREST, 0)

@@ -23,7 +23,7 @@ from egoclean.core.metrics import (
     redundancy,
 )
 from egoclean.core.prepare import Prepared, prepare
-from egoclean.core.rows import Unit, finite_rows, unit_rows
+from egoclean.core.rows import Unit, finite_rows, unit_or_zero_rows
 from egoclean.core.select import select
 from egoclean.core.selection_input import SelectionInput
 
@@ -128,7 +128,7 @@ class _Bench:
         largest = int(np.bincount(space_of, minlength=len(names)).argmax())
         self._rows = np.flatnonzero(finite & (space_of == largest))
         embeddings = data.embeddings[:, np.isfinite(data.embeddings[self._rows]).all(axis=0)]
-        self._unit: Unit = unit_rows(embeddings, self._rows)
+        self._unit: Unit = unit_or_zero_rows(embeddings, self._rows)
         self._place = np.full(data.row_count, -1, dtype=np.int64)
         self._place[self._rows] = np.arange(len(self._rows))
         self.radius = coverage_radius(self._unit)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egoclean.core.approximate import search
-from egoclean.core.rows import Embeddings, Unit, unit_rows
+from egoclean.core.rows import Embeddings, Unit, unit_or_zero_rows
 
 EXACT_ROWS = 20_000
 """Most rows whose neighbours are found by comparing every pair."""
@@ -112,7 +112,7 @@ def build_graph(
     width = neighbour_count(count, wanted)
     background = background_cosine(embeddings)
     if count <= exact_rows:
-        neighbours, cosines = _exact(unit_rows(embeddings, slice(None)), width, progress)
+        neighbours, cosines = _exact(unit_or_zero_rows(embeddings, slice(None)), width, progress)
         return NeighbourGraph(neighbours, to_similarity(cosines, background), background, exact=True)
     found = search(embeddings, width, seed)
     return NeighbourGraph(
@@ -135,7 +135,7 @@ def background_cosine(embeddings: Embeddings) -> float:
     rows = np.unique(np.linspace(0, len(embeddings) - 1, min(len(embeddings), _BACKGROUND_ROWS)).astype(np.int64))
     if len(rows) < 3:
         return 0.0
-    sample = unit_rows(embeddings, rows)
+    sample = unit_or_zero_rows(embeddings, rows)
     above = np.triu_indices(len(sample), k=1)
     median = float(np.round(np.median((sample @ sample.T)[above]) * GRID) / GRID)
     return median if 0 < median < 1 - 2 / GRID else 0.0

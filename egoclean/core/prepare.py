@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from egoclean.core.coverage import Reach, reach_of
 from egoclean.core.neighbours import NeighbourGraph, Progress, build_graph
-from egoclean.core.rows import Unit, canonical_order, finite_rows, unit_rows
+from egoclean.core.rows import Unit, canonical_order, finite_rows, unit_or_zero_rows
 from egoclean.core.selection_input import SelectionInput
 
 Rows = NDArray[np.int64]
@@ -66,7 +66,7 @@ class Prepared:
         if len(positions) == 0:
             return np.zeros((0, 0), dtype=np.float32)
         width = self.spaces[int(self.space_of[positions[0]])].width
-        return unit_rows(embeddings[:, :width], self.order[positions])
+        return unit_or_zero_rows(embeddings[:, :width], self.order[positions])
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return everything but ``reach`` as named arrays, to be stored."""

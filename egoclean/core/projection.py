@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from egoclean.core.rows import finite_rows, unit_rows
+from egoclean.core.rows import finite_rows, unit_or_zero_rows
 
 _FITTED_ROWS = 10_000
 
@@ -22,7 +22,7 @@ def plane(embeddings: NDArray[np.floating]) -> NDArray[np.float32]:
     if len(finite) == 0:
         return places
     fitted = finite[np.unique(np.linspace(0, len(finite) - 1, min(len(finite), _FITTED_ROWS)).astype(np.int64))]
-    sample = unit_rows(embeddings, fitted).astype(np.float64)
+    sample = unit_or_zero_rows(embeddings, fitted).astype(np.float64)
     mean = sample.mean(axis=0)
     sample -= mean
     values, vectors = np.linalg.eigh(sample.T @ sample)
@@ -30,6 +30,6 @@ def plane(embeddings: NDArray[np.floating]) -> NDArray[np.float32]:
     directions *= np.sign(directions[np.abs(directions).argmax(axis=0), np.arange(directions.shape[1])])
     for start in range(0, len(finite), 8192):
         rows = finite[start : start + 8192]
-        places[rows, : directions.shape[1]] = (unit_rows(embeddings, rows) - mean) @ directions
+        places[rows, : directions.shape[1]] = (unit_or_zero_rows(embeddings, rows) - mean) @ directions
     places[finite] = np.nan_to_num(places[finite], nan=0.0)
     return places

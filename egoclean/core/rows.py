@@ -69,7 +69,7 @@ def _digests(embeddings: NDArray[np.floating]) -> NDArray[np.bytes_]:
     return np.frombuffer(packed, dtype=np.dtype(f"S{_DIGEST_BYTES}"))
 
 
-def unit_rows(embeddings: Embeddings, rows: NDArray[np.int64] | slice) -> Unit:
+def unit_or_zero_rows(embeddings: Embeddings, rows: NDArray[np.int64] | slice) -> Unit:
     """Return ``embeddings[rows]`` scaled to length 1, float32; a row that is zero or not finite becomes zero."""
     block = np.array(embeddings[rows], dtype=np.float32)
     # Scaling by the largest entry first keeps squares of huge or tiny rows inside float32.

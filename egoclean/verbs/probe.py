@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from egoclean.core.probe import Probe, fit_probe, propose
-from egoclean.core.rows import unit_rows
+from egoclean.core.rows import unit_or_zero_rows
 from egoclean.errors import UsageError
 from egoclean.library import Library
 from egoclean.verbs.decided import decided_windows
@@ -84,4 +84,4 @@ def _spaces(
     for _, rows in windows.groupby("space", sort=True).indices.items():
         embeddings = library.embeddings(windows.iloc[rows])
         there = np.isfinite(embeddings).all(axis=1) & (np.abs(embeddings).max(axis=1, initial=0.0) > 0)
-        yield np.asarray(rows, dtype=np.int64), unit_rows(embeddings, slice(None)), there
+        yield np.asarray(rows, dtype=np.int64), unit_or_zero_rows(embeddings, slice(None)), there

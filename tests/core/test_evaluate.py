@@ -6,7 +6,7 @@ import pytest
 from egoclean.config import SelectConfig
 from egoclean.core.downstream import dynamics_error, fold_of_groups, main_directions, next_rows
 from egoclean.core.evaluate import evaluate
-from egoclean.core.rows import unit_rows
+from egoclean.core.rows import unit_or_zero_rows
 from egoclean.core.select import select
 from egoclean.core.selection_input import SelectionInput
 
@@ -53,7 +53,7 @@ def test_rows_of_another_space_count_for_the_budget_and_cover_nothing():
     config = SelectConfig(budget="10%", signal="none")
     result = evaluate(data, config)
     order = select(data, config).rows[: result.chosen_count]
-    unit = unit_rows(data.embeddings, np.flatnonzero(space == "large"))
+    unit = unit_or_zero_rows(data.embeddings, np.flatnonzero(space == "large"))
     near = unit @ unit.T >= 1 - result.radius - 1e-5
     assert {*space[order]} == {"large", "small"}
     for budget, share in zip(result.budgets, result.standings["knn"].curve, strict=True):
@@ -86,7 +86,7 @@ def test_rows_follow_one_another_inside_a_clip():
 
 def test_dynamics_are_learned_and_held_out_groups_are_whole():
     data, _ = world()
-    places = main_directions(unit_rows(data.embeddings, slice(None)))
+    places = main_directions(unit_or_zero_rows(data.embeddings, slice(None)))
     following = next_rows(np.asarray(data.clips), data.times_s)
     fold = fold_of_groups(np.asarray(data.quota_groups), 0)
     assert all(len(set(fold[np.asarray(data.quota_groups) == name])) == 1 for name in set(data.quota_groups))

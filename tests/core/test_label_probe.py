@@ -3,7 +3,7 @@ import pytest
 
 from egoclean.core.metrics import auroc
 from egoclean.core.probe import fit_probe, propose
-from egoclean.core.rows import unit_rows
+from egoclean.core.rows import unit_or_zero_rows
 from egoclean.errors import UsageError
 
 
@@ -13,7 +13,7 @@ def world(count=400, seed=0):
     interesting = generator.random(count) < 0.3
     offsets = generator.normal(size=(20, 24)) * 0.5
     rows = generator.normal(size=(count, 24)) + offsets[groups] + 2.0 * interesting[:, None] * np.eye(24)[0]
-    return unit_rows(rows, slice(None)), interesting, groups
+    return unit_or_zero_rows(rows, slice(None)), interesting, groups
 
 
 def test_forty_labels_find_what_is_interesting_and_say_how_well():
@@ -42,7 +42,9 @@ def test_labels_without_meaning_are_seen_through():
 def test_groups_that_give_the_label_away_do_not_help():
     generator = np.random.default_rng(5)
     groups = np.arange(200) // 20
-    unit = unit_rows(generator.normal(size=(200, 16)) + 3 * generator.normal(size=(10, 16))[groups], slice(None))
+    unit = unit_or_zero_rows(
+        generator.normal(size=(200, 16)) + 3 * generator.normal(size=(10, 16))[groups], slice(None)
+    )
     labels = np.where(np.arange(200) % 4 == 0, groups % 2, -1)
     assert fit_probe(unit, labels, groups, np.ones(200, dtype=bool)).auroc.low < 0.6
 
@@ -78,7 +80,7 @@ def test_rows_without_an_embedding_have_no_score_and_are_not_asked_for():
 def test_first_questions_are_diverse_and_later_ones_unsure():
     generator = np.random.default_rng(0)
     kind = np.repeat(np.arange(6), 30)
-    unit = unit_rows(np.eye(8)[kind] + 0.05 * generator.normal(size=(180, 8)), slice(None))
+    unit = unit_or_zero_rows(np.eye(8)[kind] + 0.05 * generator.normal(size=(180, 8)), slice(None))
     everything = np.ones(180, dtype=bool)
     first = propose(unit, np.full(180, -1), None, 6, everything)
     assert set(kind[first].tolist()) == set(range(6))

@@ -15,12 +15,12 @@ from egoclean.core.metrics import (
     mean_interval,
     redundancy,
 )
-from egoclean.core.rows import unit_rows
+from egoclean.core.rows import unit_or_zero_rows
 from egoclean.errors import UsageError
 
 
 def unit(count, width=4, seed=0):
-    return unit_rows(np.random.default_rng(seed).normal(size=(count, width)), slice(None))
+    return unit_or_zero_rows(np.random.default_rng(seed).normal(size=(count, width)), slice(None))
 
 
 def test_radius_is_the_median_distance_to_the_tenth_neighbour():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from egoclean.core.kmeans import nearest_centre, spherical_kmeans
 from egoclean.core.neighbours import background_cosine, build_graph, neighbour_count, to_similarity
-from egoclean.core.rows import canonical_order, unit_rows
+from egoclean.core.rows import canonical_order, unit_or_zero_rows
 from egoclean.errors import UsageError
 
 
@@ -110,7 +110,7 @@ def test_length_of_rows_does_not_matter(count, seed, kind):
 
 def test_background_is_the_median_cosine_of_pairs():
     embeddings = clustered(300, 8) + 2.0
-    unit = unit_rows(embeddings, slice(None))
+    unit = unit_or_zero_rows(embeddings, slice(None))
     expected = np.median((unit @ unit.T)[np.triu_indices(300, 1)])
     assert background_cosine(embeddings) == pytest.approx(expected, abs=1e-4)
     similarity = to_similarity(np.array([expected, 1.0, -1.0], dtype=np.float32), float(expected))
@@ -125,7 +125,7 @@ def test_memory_mapped_rows_give_the_same_graph(tmp_path):
 
 
 def test_kmeans_finds_separate_bundles_and_fills_empty_centres():
-    bundles = unit_rows(np.repeat(np.eye(5), 20, axis=0) + 0.01 * clustered(100, 5, seed=1), slice(None))
+    bundles = unit_or_zero_rows(np.repeat(np.eye(5), 20, axis=0) + 0.01 * clustered(100, 5, seed=1), slice(None))
     centres = spherical_kmeans(bundles, 5, np.random.default_rng(0), iterations=20)
     labels = nearest_centre(bundles, centres).reshape(5, 20)
     assert (labels == labels[:, :1]).all()
