@@ -19,6 +19,7 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -442,7 +443,7 @@ def main() -> None:
     """Run one of the two parts, print its table and store it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("part", choices=("scale", "demo"))
-    parser.add_argument("--work", type=Path, default=Path("/tmp/egoclean-dashboard-bench"))
+    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "egoclean-dashboard-bench")
     parser.add_argument("--windows", type=int, nargs="*", default=[100_000, 1_000_000])
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=5)
