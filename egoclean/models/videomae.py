@@ -198,14 +198,14 @@ def load_scorer(models: str, choice: DeviceChoice, *, download: bool = True) -> 
 
 
 def small_videomae_config() -> VideoMAEConfig:
-    """Return the configuration of the small model: 16 frames of 112 pixels in patches of 8, 1.4 M parameters."""
+    """Return the configuration of the small model: 16 frames of 112 pixels in patches of 8, 1.6 M parameters."""
     return VideoMAEConfig(
         image_size=112,
         patch_size=8,
         num_frames=16,
         tubelet_size=2,
         hidden_size=128,
-        num_hidden_layers=4,
+        num_hidden_layers=6,
         num_attention_heads=4,
         intermediate_size=512,
         use_mean_pooling=False,

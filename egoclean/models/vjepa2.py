@@ -149,19 +149,19 @@ def load_embedder(models: str, choice: DeviceChoice, *, download: bool = True) -
 
 
 def small_vjepa2_config() -> VJEPA2Config:
-    """Return the small model's configuration: 64 frames of 128 pixels in 512 tokens, width 192, 3.8 M parameters."""
+    """Return the small model's configuration: 64 frames of 96 pixels in 1,152 tokens, width 192, 3.7 M parameters."""
     return VJEPA2Config(
-        crop_size=128,
-        patch_size=32,
+        crop_size=96,
+        patch_size=16,
         frames_per_clip=64,
         tubelet_size=2,
         hidden_size=192,
         num_attention_heads=3,
         num_hidden_layers=6,
         mlp_ratio=3,
-        pred_hidden_size=96,
-        pred_num_attention_heads=3,
-        pred_num_hidden_layers=3,
+        pred_hidden_size=128,
+        pred_num_attention_heads=4,
+        pred_num_hidden_layers=4,
         pred_num_mask_tokens=2,
         pred_zero_init_mask_tokens=False,
     )
