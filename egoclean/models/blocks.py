@@ -122,7 +122,7 @@ def _preferring(backends: list[SDPBackend]) -> Iterator[None]:
 
 @functools.cache
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    compiled: Callable[..., Any] = torch.compile(function, dynamic=True)
+    compiled: Callable[..., Any] = torch.compile(function, dynamic=False)
     return compiled
 
 
