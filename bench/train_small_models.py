@@ -27,7 +27,7 @@ TASKS: dict[str, Any] = {"vjepa2": train_vjepa2.Task, "videomae": train_videomae
 STEPS = {"cuda": {"vjepa2": 5000, "videomae": 5000}, "cpu": {"vjepa2": 600, "videomae": 1000}}
 BATCHES = {"cuda": {"vjepa2": 256, "videomae": 192}, "cpu": {"vjepa2": 24, "videomae": 24}}
 FILES = {"cuda": sum(COUNTS.values()), "cpu": 400}
-PATTERNS = 120
+PATTERNS = 100
 CHECKPOINT_EVERY, REPORT_EVERY = 500, 50
 WARM_UP_STEPS = 150
 SEED = 7
@@ -49,14 +49,16 @@ def main() -> None:
     torch.set_flush_denormal(True)
     torch.backends.cuda.matmul.allow_tf32 = True
     folder = options.work / "footage"
-    paths = sorted(folder.glob("*.mp4")) if options.drawn else make_footage(folder, COUNTS, FIRST_SEED)
+    paths = sorted(folder.glob("[!.]*.mp4")) if options.drawn else make_footage(folder, COUNTS, FIRST_SEED)
     chosen = paths[:: max(1, len(paths) // (options.files or FILES[device.type]))]
     footage = Footage(chosen, PATTERNS, FIRST_SEED, device, os.cpu_count() or 1)
     print(f"{len(chosen)} files, {len(footage.frames)} spans on {device}", flush=True)
     for name in [options.model] if options.model else list(TASKS):
         steps = options.steps or STEPS[device.type][name]
         task = TASKS[name](device, options.batch or BATCHES[device.type][name])
-        train(name, task, footage, options.work, steps, options.seconds or float("inf"))
+        train(name, task, footage, options.work, steps, (options.seconds or float("inf")) * (0.5 if name == "videomae" else 1.0))
+        if name == "vjepa2":
+            task.model.half().save_pretrained(options.out / "online")
         task.saved().cpu().half().save_pretrained(options.out / f"{name}-small")
 
 
@@ -74,7 +76,7 @@ def train(name: str, task: Any, footage: Footage, work: Path, steps: int, second
     for step in range(first, steps):
         loss = task.loss(footage, draw.manual_seed(SEED + 1 + step), step)
         for group in rates.param_groups:
-            group["lr"] = task.peak_rate * schedule(step, steps)
+            group["lr"] = task.peak_rate * schedule(step, max(step / steps, (time.perf_counter() - began) / seconds))
         rates.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(task.trained().parameters(), 1.0)
@@ -93,9 +95,9 @@ def train(name: str, task: Any, footage: Footage, work: Path, steps: int, second
             return
 
 
-def schedule(step: int, steps: int) -> float:
+def schedule(step: int, done: float) -> float:
     """Return the share of the peak rate: a rise, a plateau, and a fall over the last half to almost nothing."""
-    return min(1.0, (step + 1) / WARM_UP_STEPS, max(0.005, (steps - step) / (0.5 * steps)))
+    return min(1.0, (step + 1) / WARM_UP_STEPS, max(0.005, 2 * (1 - done)))
 
 
 def _groups(task: Any) -> list[dict[str, Any]]:

@@ -26,7 +26,7 @@ from training_batches import Footage, Windows, add_gliders, half_precision, norm
 from training_footage import CLASSES
 from transformers import VJEPA2Model
 
-from egoclean.models.rotary import _tables as rotary_tables
+from egoclean.models.rotary import rotary_tables
 from egoclean.models.vjepa2 import small_vjepa2_config
 
 BATCH = 256
@@ -36,7 +36,7 @@ SPANS = ((16, 1), (32, 1), (32, 1), (16, 2))
 """Of how many slots the 16 are drawn, and the distance of frames."""
 HIDDEN_SHARE = 0.6
 GLIDER_SHARE = 0.4
-WEIGHTS = {"predict": 1.0, "windows": 8.0, "slots": 8.0, "work": 0.2, "colours": 0.3}
+WEIGHTS = {"predict": 1.0, "windows": 12.0, "slots": 12.0, "work": 0.5, "colours": 0.3}
 SLOTS_COMPARED = 4
 PHASE_WEIGHT, LIGHT_WEIGHT, PLACE_WEIGHT, RARE_WEIGHT = 0.6, 1.0, 0.45, 0.6
 COLOUR_CELLS = 4
@@ -46,7 +46,7 @@ LONGEST_SLOTS = 32
 class Task:
     """The model with its target encoder, and the loss of one step."""
 
-    peak_rate = 1.0e-3
+    peak_rate = 1.3e-3
     weight_decay = 0.04
 
     def __init__(self, device: torch.device, batch: int = BATCH) -> None:
@@ -209,7 +209,7 @@ def encode(encoder: torch.nn.Module, tokens: torch.Tensor, position: torch.Tenso
     turns = turns_of(encoder, position, side)
     for layer in encoder.layer:
         state = through(layer, state, turns)
-    return encoder.layernorm(state)
+    return _norm(encoder.layernorm, state)
 
 
 def predict(
@@ -221,7 +221,7 @@ def predict(
     turns = turns_of(predictor, torch.cat([context, hidden]), side)
     for layer in predictor.layer:
         state = through(layer, state, turns)
-    return predictor.proj(predictor.layernorm(state)[:, len(context) :])
+    return predictor.proj(_norm(predictor.layernorm, state[:, len(context) :]))
 
 
 Turns = tuple[torch.Tensor, torch.Tensor]
@@ -243,17 +243,25 @@ def _tables_on(device: torch.device, width: int, side: int) -> Turns:
 def through(layer: torch.nn.Module, state: torch.Tensor, turns: Turns) -> torch.Tensor:
     """Return one layer's output for tokens whose places turn queries and keys by ``turns``."""
     attention = layer.attention
-    inner = layer.norm1(state)
+    inner = _norm(layer.norm1, state)
     shape = (*inner.shape[:-1], -1, int(attention.attention_head_size))
     query, key, value = (
         part(inner).view(shape).transpose(1, 2) for part in (attention.query, attention.key, attention.value)
     )
-    query, key = (_turned(part, turns).to(value.dtype) for part in (query, key))
+    query, key = (_turned(part, turns) for part in (query, key))
     mixed = scaled_dot_product_attention(query, key, value, scale=attention.scaling)
     state = state + attention.proj(mixed.transpose(1, 2).flatten(2))
-    return state + layer.mlp(layer.norm2(state))
+    return state + layer.mlp(_norm(layer.norm2, state))
 
 
 def _turned(features: torch.Tensor, turns: Turns) -> torch.Tensor:
-    cosine, sine = turns
+    cosine, sine = (part.to(features.dtype) for part in turns)
     return features * cosine + features.unflatten(-1, (-1, 2)).flip(-1).flatten(-2) * sine
+
+
+def _norm(norm: torch.nn.Module, state: torch.Tensor) -> torch.Tensor:
+    """Return the layer norm in the number format of ``state``: autocast would double what is moved."""
+    with torch.autocast(state.device.type, enabled=False):
+        return layer_norm(
+            state, norm.normalized_shape, norm.weight.to(state.dtype), norm.bias.to(state.dtype), norm.eps
+        )

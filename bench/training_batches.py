@@ -5,7 +5,7 @@ gliding things, all from one seed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,12 +43,12 @@ class Footage:
         self.source = torch.arange(spans, device=device)
         self.source[: len(paths) * SPANS] //= SPANS
         self.source[len(paths) * SPANS :] += len(paths)
-        with ProcessPoolExecutor(workers) as pool:
-            for number, kept in enumerate(pool.map(read_footage, paths)):
+        with ProcessPoolExecutor(workers) as processes, ThreadPoolExecutor(workers) as threads:
+            drawn = processes.map(draw_pattern, range(first_seed, first_seed + patterns))
+            for number, kept in enumerate(threads.map(read_footage, paths)):
                 rows = slice(number * SPANS, (number + 1) * SPANS)
                 self.frames[rows] = torch.from_numpy(kept.frames).to(device).permute(0, 1, 4, 2, 3)
                 self.truth[rows] = torch.from_numpy(kept.truth).to(device)
-            drawn = pool.map(draw_pattern, range(first_seed, first_seed + patterns))
             for row, frames in enumerate(drawn, len(paths) * SPANS):
                 self.frames[row] = torch.from_numpy(frames).to(device).permute(0, 3, 1, 2)
                 self.truth[row, :, 0] = -2.0
@@ -143,7 +143,10 @@ def recolour(draw: torch.Generator, pixels: torch.Tensor, strength: float, shuff
 
 def normalised(pixels: torch.Tensor) -> torch.Tensor:
     """Return pixels (B, T, 3, H, W) less ImageNet's mean, over its deviation."""
-    mean, std = (torch.tensor(values, device=pixels.device).view(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
+    mean, std = (
+        torch.tensor(values, device=pixels.device, dtype=pixels.dtype).view(3, 1, 1)
+        for values in (IMAGENET_MEAN, IMAGENET_STD)
+    )
     return (pixels - mean) / std
 
 

@@ -34,7 +34,7 @@ RATE_FPS, DRIVING_RATE_FPS = 30, 12
 FIRST_SEED = 1_000_000
 """Training seeds start here; held-out ones at ``HELD_OUT_SEED``; demo worlds are made from small seeds."""
 HELD_OUT_SEED = 2_000_000
-COUNTS = {"factory": 700, "driving": 50}
+COUNTS = {"factory": 540, "driving": 40}
 HELD_OUT_COUNTS = {"factory": 40, "driving": 0}
 
 CLASSES = (*ACTIVITIES, *sorted(set(EVENT_ACTIVITIES.values())), "rest")
@@ -161,8 +161,8 @@ def main() -> None:
     parser.add_argument("--share", type=int, nargs=2, default=(0, 1))
     options = parser.parse_args()
     share = (options.share[0], options.share[1])
-    make_footage(options.folder / "held_out", HELD_OUT_COUNTS, HELD_OUT_SEED, share)
     make_footage(options.folder / "footage", COUNTS, FIRST_SEED, share)
+    make_footage(options.folder / "held_out", HELD_OUT_COUNTS, HELD_OUT_SEED, share)
 
 
 if __name__ == "__main__":
