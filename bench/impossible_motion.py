@@ -33,7 +33,7 @@ Picture = NDArray[np.uint8]
 FIRST_SEED = 3_000_000
 KINDS = ("vanishes", "reverses")
 FRAMES, TURN_FRAME, RATE_FPS = 64, 33, 30
-DRAWN_PX, SIDE_PX = 256, 128
+DRAWN_PX = 256
 
 
 def main() -> None:
@@ -60,7 +60,7 @@ def measure(embedder: Vjepa2Embedder, pairs: int) -> dict[str, dict[str, float]]
     """Return for each kind the share of right pairs and its 95 % interval, by surprise and by motion energy."""
     right: dict[str, list[bool]] = {f"{kind}, {by}": [] for kind in KINDS for by in ("surprise", "motion energy")}
     for seed in range(FIRST_SEED, FIRST_SEED + pairs):
-        windows = [window(seed, kind) for kind in ("goes on", *KINDS)]
+        windows = [window(seed, kind, embedder.size_px) for kind in ("goes on", *KINDS)]
         surprise = embedder.surprise(np.stack(windows)).error
         motion = [float(np.abs(np.diff(frames.astype(np.int16), axis=0)).mean()) for frames in windows]
         for number, kind in enumerate(KINDS, 1):
@@ -69,8 +69,8 @@ def measure(embedder: Vjepa2Embedder, pairs: int) -> dict[str, dict[str, float]]
     return {name: _share(found) for name, found in right.items()}
 
 
-def window(seed: int, kind: str) -> Picture:
-    """Return one window, uint8 (64, 128, 128, 3); the planted thing ``goes on``, ``vanishes`` or ``reverses``."""
+def window(seed: int, kind: str, size_px: int) -> Picture:
+    """Return one window, uint8 (64, size_px, size_px, 3); the planted thing ``goes on``, ``vanishes`` or ``reverses``."""
     rng = rng_for(seed, "impossible motion")
     clip = sample_clip(seed)
     renderer = FactoryRenderer(clip, model_camera(DRAWN_PX, float(rng.uniform(65.0, 95.0))))
@@ -86,7 +86,7 @@ def window(seed: int, kind: str) -> Picture:
         if not (kind == "vanishes" and index >= TURN_FRAME):
             done = 2 * TURN_FRAME - index if kind == "reverses" and index > TURN_FRAME else index
             _paste(picture, thing, cover, middle + way * (done / FRAMES - 0.5))
-        frames.append(cv2.resize(renderer.taken(picture, moment_s), (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA))
+        frames.append(cv2.resize(renderer.taken(picture, moment_s), (size_px, size_px), interpolation=cv2.INTER_AREA))
     return np.stack(frames)
 
 

@@ -18,14 +18,16 @@ from egoclean.demo.footage import clip_id
 from egoclean.demo.write import build_demo
 from egoclean.media.frames import read_frames
 from egoclean.media.rectify import rectify_video
+from egoclean.models.cards import model_spec
 from egoclean.records import MediaLocation
 
 ORDINARY, EDGE = "ordinary", "edge"
+SIZES_PX = (model_spec("videomae", "small").size_px, model_spec("vjepa2", "small").size_px)
 
 
 @dataclass(frozen=True, slots=True)
 class ClipData:
-    """The windows of one clip: 16 frames of 112 pixels, 64 frames of 128, and what is true of each.
+    """The windows of one clip, 16 frames for VideoMAE and 64 for V-JEPA 2, and what is true of each.
 
     ``events`` names the event that fills at least half of a window, ``edge`` where one only touches it, else
     ``ordinary``; ``activities`` names the work that fills all of it, else is empty.
@@ -54,7 +56,7 @@ def prepare(work: Path, seed: int) -> list[ClipData]:
 
 def _clip(clip: Any, demo: Path, folder: Path, truth: dict[str, Any]) -> ClipData:
     table = folder / f"{clip.name}.json"
-    paths = [folder / f"{clip.name}.{size}.npy" for size in (112, 128)]
+    paths = [folder / f"{clip.name}.{size}px.npy" for size in SIZES_PX]
     if not table.exists():
         _write_windows(clip, demo, folder, table, paths)
     kept = json.loads(table.read_text(encoding="utf-8"))
@@ -80,7 +82,7 @@ def _write_windows(clip: Any, demo: Path, folder: Path, table: Path, paths: list
         source.write_bytes(stored.read())
     result = rectify_video(MediaLocation(str(source)), clip.worker.lens, RectifyConfig(), folder, clip.name)
     windows, _ = window_grid(result.pts, result.header.time_base, 64, 1.0)
-    for path, size_px, count in zip(paths, (112, 128), (16, 64), strict=True):
+    for path, size_px, count in zip(paths, SIZES_PX, (16, 64), strict=True):
         indices = [frames_of_window(window, count) for window in windows]
         np.save(path, np.stack(list(read_frames(result.view_path, indices, size_px))))
     rows = {

@@ -20,6 +20,7 @@ import train_videomae
 import train_vjepa2
 from training_batches import Footage
 from training_footage import COUNTS, FIRST_SEED, make_footage
+from training_muon import Muon
 
 from egoclean.models.cards import WEIGHTS_DIR
 
@@ -27,10 +28,11 @@ TASKS: dict[str, Any] = {"vjepa2": train_vjepa2.Task, "videomae": train_videomae
 STEPS = {"cuda": {"vjepa2": 5000, "videomae": 5000}, "cpu": {"vjepa2": 600, "videomae": 1000}}
 BATCHES = {"cuda": {"vjepa2": 256, "videomae": 192}, "cpu": {"vjepa2": 24, "videomae": 24}}
 FILES = {"cuda": sum(COUNTS.values()), "cpu": 400}
-PATTERNS = 100
-CHECKPOINT_EVERY, REPORT_EVERY = 500, 50
-WARM_UP_STEPS = 150
+PATTERNS = 60
+CHECKPOINT_EVERY, REPORT_EVERY = 250, 50
+WARM_UP_STEPS = 60
 SEED = 7
+MOMENTUM = 0.95
 
 
 def main() -> None:
@@ -56,7 +58,14 @@ def main() -> None:
     for name in [options.model] if options.model else list(TASKS):
         steps = options.steps or STEPS[device.type][name]
         task = TASKS[name](device, options.batch or BATCHES[device.type][name])
-        train(name, task, footage, options.work, steps, (options.seconds or float("inf")) * (0.5 if name == "videomae" else 1.0))
+        train(
+            name,
+            task,
+            footage,
+            options.work,
+            steps,
+            (options.seconds or float("inf")) * (0.5 if name == "videomae" else 1.0),
+        )
         if name == "vjepa2":
             task.model.half().save_pretrained(options.out / "online")
         task.saved().cpu().half().save_pretrained(options.out / f"{name}-small")
@@ -65,22 +74,25 @@ def main() -> None:
 def train(name: str, task: Any, footage: Footage, work: Path, steps: int, seconds: float) -> None:
     """Train the task for ``steps``, from its last checkpoint when there is one, or until ``seconds`` have passed."""
     torch.manual_seed(SEED)
-    rates = torch.optim.AdamW(_groups(task), lr=task.peak_rate, betas=(0.9, 0.98), fused=footage.device.type == "cuda")
+    optimisers = _optimisers(task)
     checkpoint = work / f"{name}.checkpoint"
-    first = _restore(checkpoint, task, rates)
+    first = _restore(checkpoint, task, optimisers)
     draw = torch.Generator(footage.device)
     if first == 0:
         task.prepare(footage, draw.manual_seed(SEED))
     began = time.perf_counter()
     parts: dict[str, torch.Tensor] = {}
     for step in range(first, steps):
-        loss = task.loss(footage, draw.manual_seed(SEED + 1 + step), step)
-        for group in rates.param_groups:
-            group["lr"] = task.peak_rate * schedule(step, max(step / steps, (time.perf_counter() - began) / seconds))
-        rates.zero_grad(set_to_none=True)
+        done = max(step / steps, (time.perf_counter() - began) / seconds)
+        loss = task.loss(footage, draw.manual_seed(SEED + 1 + step), step, min(1.0, done))
+        for optimiser in optimisers:
+            optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(task.trained().parameters(), 1.0)
-        rates.step()
+        for optimiser in optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = task.peak_rate * schedule(step, done)
+            optimiser.step()
         task.after_step(step)
         for part, value in task.reported().items():
             parts[part] = value if part not in parts else parts[part].lerp(value, 0.05)
@@ -90,7 +102,7 @@ def train(name: str, task: Any, footage: Footage, work: Path, steps: int, second
             print(f"{name} {step + 1}/{steps} {means} {1000 * each_s:.0f} ms/step", flush=True)
         is_over = time.perf_counter() - began > seconds
         if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == steps or is_over:
-            _keep(checkpoint, task, rates, step + 1)
+            _keep(checkpoint, task, optimisers, step + 1)
         if is_over:
             return
 
@@ -100,26 +112,40 @@ def schedule(step: int, done: float) -> float:
     return min(1.0, (step + 1) / WARM_UP_STEPS, max(0.005, 2 * (1 - done)))
 
 
-def _groups(task: Any) -> list[dict[str, Any]]:
-    matrices = [item for item in task.trained().parameters() if item.ndim > 1]
-    vectors = [item for item in task.trained().parameters() if item.ndim <= 1]
-    return [{"params": matrices, "weight_decay": task.weight_decay}, {"params": vectors, "weight_decay": 0.0}]
+def _optimisers(task: Any) -> list[torch.optim.Optimizer]:
+    """Return Muon for the matrices inside the task's transformers, AdamW for all else."""
+    inside = [item for name, item in task.model.named_parameters() if item.ndim == 2 and ".layer." in f".{name}"]
+    chosen = {id(item) for item in inside}
+    others = [item for item in task.trained().parameters() if id(item) not in chosen]
+    return [
+        Muon(inside, task.peak_rate, MOMENTUM, task.weight_decay),
+        torch.optim.AdamW(
+            [
+                {"params": [item for item in others if item.ndim > 1], "weight_decay": task.weight_decay},
+                {"params": [item for item in others if item.ndim <= 1], "weight_decay": 0.0},
+            ],
+            lr=task.peak_rate,
+            betas=(0.9, 0.98),
+        ),
+    ]
 
 
-def _keep(path: Path, task: Any, rates: torch.optim.Optimizer, step: int) -> None:
+def _keep(path: Path, task: Any, optimisers: list[torch.optim.Optimizer], step: int) -> None:
     state = {name: module.state_dict() for name, module in task.modules().items()}
     temporary = path.with_suffix(".new")
-    torch.save({"modules": state, "optimiser": rates.state_dict(), "step": step}, temporary)
+    rates = [optimiser.state_dict() for optimiser in optimisers]
+    torch.save({"modules": state, "optimisers": rates, "step": step}, temporary)
     temporary.replace(path)
 
 
-def _restore(path: Path, task: Any, rates: torch.optim.Optimizer) -> int:
+def _restore(path: Path, task: Any, optimisers: list[torch.optim.Optimizer]) -> int:
     if not path.exists():
         return 0
     state = torch.load(path, weights_only=True)
     for name, module in task.modules().items():
         module.load_state_dict(state["modules"][name])
-    rates.load_state_dict(state["optimiser"])
+    for optimiser, known in zip(optimisers, state["optimisers"], strict=True):
+        optimiser.load_state_dict(known)
     return int(state["step"])
 
 

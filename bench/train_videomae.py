@@ -69,7 +69,7 @@ class Task:
             self.model.decoder.head.bias.copy_(mean)
             self.model.decoder.head.weight.copy_(HEAD_SCALE * components * spread / len(patches) ** 0.5)
 
-    def loss(self, footage: Footage, draw: torch.Generator, step: int) -> torch.Tensor:
+    def loss(self, footage: Footage, draw: torch.Generator, step: int, done: float) -> torch.Tensor:
         """Return the loss of a fresh batch."""
         loss = loss_of(self.model, *batch_of(footage, draw, self.batch, step), ASKED)
         self.hidden_loss = loss.detach()

@@ -29,11 +29,20 @@ from transformers import VJEPA2Model
 from egoclean.models.rotary import rotary_tables
 from egoclean.models.vjepa2 import small_vjepa2_config
 
-BATCH = 256
-KINDS = (("places", 16), ("future", 16), ("whole", 16), ("places", 16), ("future", 32), ("whole", 32))
-"""What a step hides, and the time slots it sees; windows of 32 slots come half as many a batch. Taken in turn."""
+BATCH = 32
+STAGES = (
+    (0.45, (("part", 4), ("whole", 2))),
+    (0.85, (("places", 8), ("part", 8), ("future", 8), ("whole", 4))),
+    (1.0, (("future", 32), ("whole", 8), ("places", 8), ("whole", 16), ("future", 16), ("whole", 32))),
+)
+"""Up to which share of the steps: what a step hides and how many time slots it sees, taken in turn. Few slots of many
+windows teach most at first, what is to be seen; whole windows come last. Batches hold ``BATCH`` windows of 2 slots."""
+BATCH_SLOTS = 2
+PART = 0.5
+"""Share of the places seen where a step hides none but leaves some out."""
+PREDICTED = ("places", "future")
 SPANS = ((16, 1), (32, 1), (32, 1), (16, 2))
-"""Of how many slots the 16 are drawn, and the distance of frames."""
+"""Of how many slots they are drawn, and the distance of frames."""
 HIDDEN_SHARE = 0.6
 GLIDER_SHARE = 0.4
 WEIGHTS = {"predict": 1.0, "windows": 12.0, "slots": 12.0, "work": 0.5, "colours": 0.3}
@@ -41,12 +50,14 @@ SLOTS_COMPARED = 4
 PHASE_WEIGHT, LIGHT_WEIGHT, PLACE_WEIGHT, RARE_WEIGHT = 0.6, 1.0, 0.45, 0.6
 COLOUR_CELLS = 4
 LONGEST_SLOTS = 32
+PATCH_FLOOR = 0.15
+"""Deviation below which a principal component of patches is noise rather than picture."""
 
 
 class Task:
     """The model with its target encoder, and the loss of one step."""
 
-    peak_rate = 1.3e-3
+    peak_rate = 2.0e-3
     weight_decay = 0.04
 
     def __init__(self, device: torch.device, batch: int = BATCH) -> None:
@@ -82,12 +93,23 @@ class Task:
         return kept
 
     def prepare(self, footage: Footage, draw: torch.Generator) -> None:
-        """Nothing is to be set before the first step."""
+        """Let the patch embedding start as the principal components of patches, each of about unit spread."""
+        windows, _ = self._windows(footage, draw, BATCH_SLOTS)
+        patches = tokens_of(normalised(windows.pixels), self.model.config.patch_size).flatten(0, 1).float()
+        projection = self.model.encoder.embeddings.patch_embeddings.proj
+        mean = patches.mean(0)
+        _, spread, components = torch.pca_lowrank(patches - mean, q=projection.out_channels, niter=4)
+        weight = (components / (spread / len(patches) ** 0.5 + PATCH_FLOOR)).T
+        with torch.no_grad():
+            projection.weight.copy_(weight.view_as(projection.weight))
+            projection.bias.copy_(-weight @ mean)
+            self.target.load_state_dict(self.model.encoder.state_dict())
 
-    def loss(self, footage: Footage, draw: torch.Generator, step: int) -> torch.Tensor:
-        """Return the loss of a fresh batch."""
-        hides, slots = KINDS[step % len(KINDS)]
-        windows, times = self._windows(footage, draw, slots)
+    def loss(self, footage: Footage, draw: torch.Generator, step: int, done: float) -> torch.Tensor:
+        """Return the loss of a fresh batch; ``done`` is the share of the training that has passed."""
+        kinds = next(kinds for until, kinds in STAGES if done <= until)
+        hides, slots = kinds[step % len(kinds)]
+        windows, times = self._windows(footage, draw, slots, hides)
         places = self.side**2
         position = (times[:, None] * places + torch.arange(places, device=times.device)).flatten()
         context, hidden, shown = self._split(draw, hides, slots)
@@ -116,15 +138,21 @@ class Task:
                 list(self.target.parameters()), [item.detach() for item in self.model.encoder.parameters()], 1 - keep
             )
 
-    def _windows(self, footage: Footage, draw: torch.Generator, slots: int) -> tuple[Windows, torch.Tensor]:
+    def _windows(
+        self, footage: Footage, draw: torch.Generator, slots: int, hides: str = "whole"
+    ) -> tuple[Windows, torch.Tensor]:
         """Return a batch and the time slots it shows, of the 32 a window may have."""
         host = torch.Generator().manual_seed(draw.initial_seed())
         among, distance = SPANS[int(torch.randint(len(SPANS), (1,), generator=host))] if slots < 32 else (32, 1)
         times = torch.randperm(among, generator=host)[:slots].sort().values
         offsets = ((2 * times[:, None] + torch.arange(2)) * distance).flatten()
-        found = footage.windows(draw, self.batch * 16 // slots, offsets, self.model.config.crop_size)
-        pixels = add_gliders(draw, found.pixels, offsets, GLIDER_SHARE)
-        return Windows(recolour(draw, pixels, 0.1, 0.1), found.truth[:, ::2], found.source), times.to(footage.device)
+        found = footage.windows(draw, self._count(hides, slots), offsets, self.model.config.crop_size)
+        pixels = add_gliders(draw, found.pixels, offsets, GLIDER_SHARE) if hides in PREDICTED else found.pixels
+        return Windows(recolour(draw, pixels, 0.12, 0.2), found.truth[:, ::2], found.source), times.to(footage.device)
+
+    def _count(self, hides: str, slots: int) -> int:
+        """Return how many windows of such a step cost as much as a batch."""
+        return max(4, round(self.batch * BATCH_SLOTS / slots / (PART if hides == "part" else 1.0)))
 
     def _split(self, draw: torch.Generator, hides: str, slots: int) -> tuple[torch.Tensor, torch.Tensor, int]:
         """Return the rows of context and of hidden tokens, and how many time slots the context shows."""
@@ -135,6 +163,8 @@ class Task:
         if hides == "future":
             return grid[: slots // 2].flatten(), grid[slots // 2 :].flatten(), slots // 2
         order = torch.randperm(places, generator=draw, device=draw.device)
+        if hides == "part":
+            return grid[:, order[: round(PART * places)].sort().values].flatten(), grid[:0].flatten(), slots
         count = round(HIDDEN_SHARE * places)
         return grid[:, order[count:].sort().values].flatten(), grid[:, order[:count].sort().values].flatten(), slots
 
@@ -149,7 +179,7 @@ class Task:
             self.heads["work"](moments).flatten(0, 1), torch.where(kind < 0, -100, kind), reduction="sum"
         )
         some = torch.randperm(shown, generator=draw, device=draw.device)[:SLOTS_COMPARED]
-        source = windows.source[:, None].expand(-1, SLOTS_COMPARED).flatten()
+        source = windows.source[:, None].expand(-1, len(some)).flatten()
         return {
             "work": named / (kind >= 0).sum().clamp_min(1),
             "windows": kernel_loss(moments.mean(1), facts.mean(1), windows.source),

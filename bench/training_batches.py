@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import torch
@@ -43,7 +44,7 @@ class Footage:
         self.source = torch.arange(spans, device=device)
         self.source[: len(paths) * SPANS] //= SPANS
         self.source[len(paths) * SPANS :] += len(paths)
-        with ProcessPoolExecutor(workers) as processes, ThreadPoolExecutor(workers) as threads:
+        with ProcessPoolExecutor(workers, get_context("spawn")) as processes, ThreadPoolExecutor(workers) as threads:
             drawn = processes.map(draw_pattern, range(first_seed, first_seed + patterns))
             for number, kept in enumerate(threads.map(read_footage, paths)):
                 rows = slice(number * SPANS, (number + 1) * SPANS)
@@ -79,7 +80,7 @@ class Footage:
 def _cropped(draw: torch.Generator, frames: torch.Tensor, size_px: int) -> torch.Tensor:
     """Return ``(B, T, 3, size_px, size_px)`` in [0, 1]: boxes of 72 to 100 % of each side, half of them mirrored.
 
-    Twice as many pixels as needed are looked up and averaged, so that fine pattern does not turn into another one.
+    On a GPU four pixels are looked up for each and averaged, so that fine pattern does not turn into another one.
     """
     count, times = frames.shape[:2]
     side = _uniform(draw, (count, 2), LEAST_SIDE, 1.0)
@@ -88,10 +89,11 @@ def _cropped(draw: torch.Generator, frames: torch.Tensor, size_px: int) -> torch
     theta = torch.zeros(count, 2, 3, device=frames.device)
     theta[:, 0, 0], theta[:, 1, 1] = side[:, 0] * mirrored, side[:, 1]
     theta[:, :, 2] = place
-    kind = torch.float16 if frames.is_cuda else torch.float32
-    grid = affine_grid(theta, [count, 3, 2 * size_px, 2 * size_px], align_corners=False).to(kind)
+    kind, finer = (torch.float16, 2) if frames.is_cuda else (torch.float32, 1)
+    grid = affine_grid(theta, [count, 3, finer * size_px, finer * size_px], align_corners=False).to(kind)
     looked = grid_sample(frames.flatten(1, 2).to(kind), grid, padding_mode="reflection", align_corners=False)
-    return avg_pool2d(looked, 2).div(255).view(count, times, 3, size_px, size_px)
+    pooled = avg_pool2d(looked, finer) if finer > 1 else looked
+    return pooled.div(255).view(count, times, 3, size_px, size_px)
 
 
 def add_gliders(draw: torch.Generator, pixels: torch.Tensor, offsets: torch.Tensor, share: float) -> torch.Tensor:

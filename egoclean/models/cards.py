@@ -83,10 +83,10 @@ class Download:
 SPECS: Mapping[tuple[str, str], ModelSpec] = MappingProxyType(
     {
         ("videomae", "small"): ModelSpec(
-            "videomae", "small", "egoclean/videomae-small", "bundled", "Apache-2.0", None, 2_477_752, 16, 112, 8, 2, 4
+            "videomae", "small", "egoclean/videomae-small", "bundled", "Apache-2.0", None, 3_273_848, 16, 112, 8, 2, 4
         ),
         ("vjepa2", "small"): ModelSpec(
-            "vjepa2", "small", "egoclean/vjepa2-small", "bundled", "Apache-2.0", None, 7_600_000, 64, 128, 32, 2, 0
+            "vjepa2", "small", "egoclean/vjepa2-small", "bundled", "Apache-2.0", None, 4_400_000, 64, 96, 16, 2, 0
         ),
         ("videomae", "full"): ModelSpec(
             "videomae",

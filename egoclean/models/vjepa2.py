@@ -175,14 +175,14 @@ def load_embedder(models: str, choice: DeviceChoice, *, download: bool = True) -
 
 
 def small_vjepa2_config() -> VJEPA2Config:
-    """Return the small model's configuration: 64 frames of 96 pixels in 1,152 tokens, width 192, 3.7 M parameters."""
+    """Return the small model's configuration: 64 frames of 96 pixels in 1,152 tokens, width 128, 2.2 M parameters."""
     return VJEPA2Config(
         crop_size=96,
         patch_size=16,
         frames_per_clip=64,
         tubelet_size=2,
-        hidden_size=192,
-        num_attention_heads=3,
+        hidden_size=128,
+        num_attention_heads=4,
         num_hidden_layers=6,
         mlp_ratio=3,
         pred_hidden_size=128,

@@ -105,7 +105,7 @@ def test_output_that_is_not_finite_marks_its_window_only(embedder, make_frames, 
         return out
 
     monkeypatch.setattr(Vjepa2Embedder, "_encode", poisoned)
-    embedded, surprise = embedder.embed_with_surprise(make_frames(2, 8, 128))
+    embedded, surprise = embedder.embed_with_surprise(make_frames(2, 8, embedder.size_px))
     assert embedded.finite.tolist() == surprise.finite.tolist() == [True, False]
 
 

@@ -47,7 +47,9 @@ def test_batches_of_one_and_eight_agree(embedder, make_frames):
 
 
 def test_frames_of_another_size_are_refused(embedder, make_frames):
-    for bad in (make_frames(1, 16, 112), make_frames(1, 15, 128), make_frames(1, 16, 128).astype(np.float32)):
+    size_px = embedder.size_px
+    odd = make_frames(1, 15, size_px)
+    for bad in (make_frames(1, 16, size_px + 16), odd, make_frames(1, 16, size_px).astype(np.float32)):
         with pytest.raises(ModelError, match="takes frames"):
             embedder.embed(bad)
 
@@ -61,7 +63,7 @@ def test_output_that_is_not_finite_marks_its_window_only(embedder, make_frames, 
         return out
 
     monkeypatch.setattr(Vjepa2Embedder, "_encode", poisoned)
-    assert embedder.embed(make_frames(2, 8, 128)).finite.tolist() == [False, True]
+    assert embedder.embed(make_frames(2, 8, embedder.size_px)).finite.tolist() == [False, True]
 
 
 def test_small_models_are_the_same_every_time(embedder, cpu):
