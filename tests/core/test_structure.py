@@ -132,7 +132,7 @@ def test_short_anomalies_are_left_out_by_the_configuration(bench):
     clip, _ = bench.bench_clip(700)
     made = bench.truth_embeddings(clip)
     config = StructureConfig(minimum_anomaly_s=3600.0)
-    assert analyse(made.means, made.starts_s, made.tokens, bench.WINDOW_S, config).anomalies == ()
+    assert analyse(made.means, made.starts_s, made.tokens, made.window_s, config).anomalies == ()
 
 
 @pytest.mark.parametrize(
@@ -184,14 +184,14 @@ def test_covariates_say_how_much_of_the_change_is_theirs():
 def test_rare_here_and_rare_everywhere_are_two_numbers(bench):
     clip, _ = bench.bench_clip(700)
     made = bench.truth_embeddings(clip)
-    alone = analyse(made.means, made.starts_s, made.tokens, bench.WINDOW_S)
+    alone = analyse(made.means, made.starts_s, made.tokens, made.window_s)
     (odd, *_) = alone.anomalies
     inside = (alone.centres_s >= odd.start_s) & (alone.centres_s < odd.stop_s)
     assert odd.rare_everywhere is None
     cosines = cosine_similarity(made.means)
     assert odd.rare_here == pytest.approx(1 - cosines[inside].mean(), abs=1e-5)
     beside = analyse(
-        made.means, made.starts_s, made.tokens, bench.WINDOW_S, elsewhere=direction_sum(made.means[inside])
+        made.means, made.starts_s, made.tokens, made.window_s, elsewhere=direction_sum(made.means[inside])
     )
     assert beside.anomalies[0].rare_here == pytest.approx(odd.rare_here)
     assert beside.anomalies[0].rare_everywhere == pytest.approx(1 - cosines[inside][:, inside].mean(), abs=1e-5)
@@ -203,5 +203,5 @@ def test_rare_here_and_rare_everywhere_are_two_numbers(bench):
 def test_anomalies_are_in_order_and_apart(bench, seed):
     clip, _ = bench.bench_clip(seed)
     made = bench.truth_embeddings(clip)
-    found = analyse(made.means, made.starts_s, made.tokens, bench.WINDOW_S)
+    found = analyse(made.means, made.starts_s, made.tokens, made.window_s)
     assert all(a.stop_s <= b.start_s + 1e-9 for a, b in itertools.pairwise(found.anomalies))
