@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from threadpoolctl import threadpool_limits
 
 from egoclean.config import StructureConfig
 from egoclean.core.anomaly import Anomaly, moving_average, published_anomalies
@@ -114,7 +115,20 @@ def analyse(
     ValueError : for NaN, infinite or zero rows (by number), times that do not increase (by row), lengths that differ
         (both shapes), or no windows. One window, or constant embeddings, give no cycles and no anomalies.
     """
-    config = config or StructureConfig()
+    # Thousands of small products: on a busy machine threads that wait for each other take twice the time of one.
+    with threadpool_limits(limits=1, user_api="blas"):
+        return _analyse(embeddings, times_s, tokens, window_s, config or StructureConfig(), covariates, elsewhere)
+
+
+def _analyse(
+    embeddings: Floats,
+    times_s: ArrayLike,
+    tokens: Floats | None,
+    window_s: float | None,
+    config: StructureConfig,
+    covariates: ArrayLike | None,
+    elsewhere: tuple[Float64, int] | None,
+) -> Structure:
     starts = check_inputs(embeddings, times_s, tokens)
     if window_s is not None and not (math.isfinite(window_s) and window_s > 0):
         raise ValueError(f"window_s must be a positive number of seconds, found {window_s}.")
