@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from egoclean.config import EmbedConfig
+from egoclean.core.ego_motion import turning
 from egoclean.records import Clip, Window
 from egoclean.store.cache import Cache, save_array
 from egoclean.store.keys import EntryKey, entry_key
@@ -34,7 +35,10 @@ def key(clip: Clip, inputs: Mapping[str, str], config: EmbedConfig) -> EntryKey:
 
 
 def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None) -> Made:
-    """Write ``emb.npy`` (n, d), ``temb.npy`` (n, t, d), ``ts.npy`` (n,) window starts and ``windows.parquet``."""
+    """Write ``emb.npy`` (n, d), ``temb.npy`` (n, t, d), ``ts.npy`` (n,) window starts and ``windows.parquet``.
+
+    The table's ``turn`` is how fast the camera turns, in widths of the picture a second.
+    """
     config: EmbedConfig = job.config
     found = job_windows(job, cache)
     video = job_video(job, cache)
@@ -45,7 +49,9 @@ def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None
         return window_pictures(job.clip, video, windows, count, embedder.size_px, config.crop)
 
     def compute(windows: Sequence[Window], frames: list[Any]) -> Columns:
-        return embed_batch(embedder, np.stack(frames), config)
+        stacked = np.stack(frames)
+        seconds = np.array([window.stop_s - window.start_s for window in windows])
+        return {**embed_batch(embedder, stacked, config), "turn": turning(stacked) / seconds}
 
     folder_of_chunks = cache.partial_folder(job.key)
     done = windows_in_chunks(folder_of_chunks, found.windows, config.batch, pictures, compute, progress)
