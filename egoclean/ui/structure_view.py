@@ -84,7 +84,7 @@ def choose_curves(library: Library, clip: ClipRow, structure: Mapping[str, Any])
     if causes is not None:
         words = ", ".join(f"{_CAUSES[name]} alone {share:.0%}" for name, share in causes.by_cause.items())
         together = " and ".join(_CAUSES[name] for name in causes.causes)
-        text = f"Without {together}: {causes.explained:.0%} of the change signal"
+        text = f"Change without {together} ({causes.explained:.0%} of it)"
         if st.toggle(text, key="structure_without", help=f"{meaning('change')} Of its variance: {words}."):
             change = _listed(causes)
     return {"change": (centres, change), "anomaly score": (centres, structure["anomaly_score"])}
@@ -100,7 +100,8 @@ def choose_truth(library: Library, clip: ClipRow) -> dict[str, list[player.Timel
         for item in truth.get("periods", ())
     ]
     events = [f"{item['kind'].replace('_', ' ')} from {float(item['start_s']):.1f} s" for item in truth["events"]]
-    st.caption(plain(f"Truth: {', '.join(periods) or 'nothing repeats'}; {', '.join(events) or 'no event'}."))
+    said = f"{', '.join(periods) or 'nothing repeats'}; {', '.join(events) or 'no event'}"
+    st.caption(f"Truth: {plain(said)}.")
     return truth_lanes(truth)
 
 

@@ -190,9 +190,7 @@ def test_rare_here_and_rare_everywhere_are_two_numbers(bench):
     assert odd.rare_everywhere is None
     cosines = cosine_similarity(made.means)
     assert odd.rare_here == pytest.approx(1 - cosines[inside].mean(), abs=1e-5)
-    beside = analyse(
-        made.means, made.starts_s, made.tokens, made.window_s, elsewhere=direction_sum(made.means[inside])
-    )
+    beside = analyse(made.means, made.starts_s, made.tokens, made.window_s, elsewhere=direction_sum(made.means[inside]))
     assert beside.anomalies[0].rare_here == pytest.approx(odd.rare_here)
     assert beside.anomalies[0].rare_everywhere == pytest.approx(1 - cosines[inside][:, inside].mean(), abs=1e-5)
     assert beside.anomalies[0].rare_everywhere < beside.anomalies[0].rare_here
