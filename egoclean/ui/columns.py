@@ -66,7 +66,7 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
     "rejected": ("rejected", "Clips that cannot be used; the overview says why."),
     "calibrated": ("calibrated", "Clips whose camera calibration is known."),
     "side": ("side", "Below or above the line."),
-    "label": ("kind", "repetitive: the same again and again. one-off: seen once. idle: nothing moves."),
+    "label": ("kind", "repetitive: again and again. one-off: seen once. idle: nothing moves. gap: no footage."),
     "verdict": ("verdict", "What a person said."),
     "severity": ("severity", "note, warning, or rejection."),
     "row": ("row", "Number of the window in the project's table of windows."),

@@ -146,6 +146,17 @@ def test_short_anomalies_are_left_out_by_the_configuration(bench):
         ({"embeddings": np.empty((0, 8)), "times_s": []}, r"\(0, 8\)"),
         ({"window_s": 0.0}, "window_s"),
         ({"window_s": float("nan")}, "window_s"),
+        ({"window_s": float("inf")}, "window_s"),
+        ({"times_s": np.r_[np.arange(39.0), np.inf]}, "Row 39 of times_s"),
+        ({"times_s": np.r_[np.arange(39.0), 38.0]}, "row 39"),
+        ({"times_s": np.zeros((40, 1))}, r"\(40, 8\).*\(40, 1\)"),
+        ({"tokens": np.ones((40, 8))}, r"\(40, 8\).*\(40, 8\)"),
+        ({"tokens": np.ones((40, 0, 8))}, r"\(40, 0, 8\)"),
+        ({"embeddings": np.ones((40, 8), dtype=complex)}, "real numbers.*complex128"),
+        ({"embeddings": np.full((40, 8), "a")}, "real numbers"),
+        ({"elsewhere": (np.zeros(7), 3)}, r"\(8,\).*\(7,\)"),
+        ({"elsewhere": (np.zeros(8), 0)}, "of 0 rows"),
+        ({"covariates": np.ones(39)}, r"\(40,\).*\(39,\)"),
     ],
 )
 def test_what_does_not_fit_is_named(change, words):
