@@ -11,19 +11,20 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.optimize import nnls
-from training_batches import Footage, cropped, start_evenly
+from training_batches import Footage, half_precision, recolour, start_evenly
 from transformers import VideoMAEForPreTraining
 
 from egoclean.models.pixels import DEVIATION_FLOOR, IMAGENET_MEAN, IMAGENET_STD
 from egoclean.models.videomae import small_videomae_config
 
-BATCH = 24
+BATCH = 192
 ASKED = 192
 """Hidden tokens a step predicts, of 1,176: a sixth of the decoder's work for nearly the same gradient."""
 SLOTS, SIDE, PATCH_PX = 8, 14, 8
 PLACES = SIDE * SIDE
 VISIBLE = PLACES // 4
-HEAD_SAMPLES = 12
+HEAD_SAMPLES = 6
+DISTANCES = (1, 4, 2, 4, 3, 4)
 HEAD_SCALE = 0.3
 CONTENT_SCALE = 0.35
 SHARPNESS = 18.0
@@ -37,10 +38,12 @@ class Task:
     peak_rate = 1.5e-3
     weight_decay = 0.05
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device, batch: int = BATCH) -> None:
+        self.batch = batch
         self.model = VideoMAEForPreTraining(small_videomae_config())
         start_evenly(self.model)
         look_nearby(self.model)
+        self.model.to(device)
         self.hidden_loss = torch.tensor(float("nan"))
 
     def modules(self) -> dict[str, torch.nn.Module]:
@@ -55,9 +58,9 @@ class Task:
         """Return the model to keep."""
         return self.model
 
-    def prepare(self, footage: Footage, rng: np.random.Generator) -> None:
+    def prepare(self, footage: Footage, draw: torch.Generator) -> None:
         """Let the last layer speak in the principal components of the patches it is to predict."""
-        batches = [batch_of(footage, rng)[0] for _ in range(HEAD_SAMPLES)]
+        batches = [batch_of(footage, draw, self.batch, step)[0] for step in range(HEAD_SAMPLES)]
         patches = torch.cat([_normalised(tokens).flatten(2)[:, ::29].flatten(0, 1) for tokens in batches])
         width = self.model.decoder.head.in_features
         mean = patches.mean(0)
@@ -66,15 +69,15 @@ class Task:
             self.model.decoder.head.bias.copy_(mean)
             self.model.decoder.head.weight.copy_(HEAD_SCALE * components * spread / len(patches) ** 0.5)
 
-    def loss(self, footage: Footage, rng: np.random.Generator) -> torch.Tensor:
+    def loss(self, footage: Footage, draw: torch.Generator, step: int) -> torch.Tensor:
         """Return the loss of a fresh batch."""
-        loss = loss_of(self.model, *batch_of(footage, rng), ASKED)
+        loss = loss_of(self.model, *batch_of(footage, draw, self.batch, step), ASKED)
         self.hidden_loss = loss.detach()
         return loss
 
-    def reported(self) -> dict[str, float]:
+    def reported(self) -> dict[str, torch.Tensor]:
         """Return the number to print."""
-        return {"hidden": float(self.hidden_loss)}
+        return {"hidden": self.hidden_loss}
 
     def after_step(self, step: int) -> None:
         """Nothing changes from step to step."""
@@ -118,18 +121,19 @@ def _nearness(rates: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(found)
 
 
-def batch_of(footage: Footage, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return tokens (B, S, 2 * 8 * 8, 3) in [0, 1] and the visible token indices (B, n): places through all time."""
-    windows, visible = [], []
-    for _ in range(BATCH):
-        step = int(rng.choice([1, 2, 3, 4, 4, 4]))
-        windows.append(cropped(rng, footage.window(rng, np.arange(16) * step), SIDE * PATCH_PX))
-        tube = torch.from_numpy(rng.permutation(PLACES)[:VISIBLE])
-        visible.append((torch.arange(SLOTS)[:, None] * PLACES + tube).flatten())
-    split = torch.stack(windows).view(BATCH, SLOTS, 2, 3, SIDE, PATCH_PX, SIDE, PATCH_PX)
-    tokens = split.permute(0, 1, 4, 6, 2, 5, 7, 3).reshape(BATCH, SLOTS * PLACES, -1, 3).float().div_(255)
-    gain = torch.from_numpy(np.exp(rng.normal(0, 0.15, (BATCH, 1, 1, 3)))).float()
-    return tokens * gain, torch.stack(visible)
+def batch_of(footage: Footage, draw: torch.Generator, count: int, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return tokens (B, S, 2 * 8 * 8, 3) in [0, 1] and the visible token indices (B, n): places through all time.
+
+    ``step`` chooses the distance of the 16 frames.
+    """
+    distance = DISTANCES[step % len(DISTANCES)]
+    offsets = torch.arange(SLOTS * 2) * distance
+    pixels = recolour(draw, footage.windows(draw, count, offsets, SIDE * PATCH_PX).pixels.float(), 0.15, 0.1)
+    split = pixels.view(count, SLOTS, 2, 3, SIDE, PATCH_PX, SIDE, PATCH_PX)
+    tokens = split.permute(0, 1, 4, 6, 2, 5, 7, 3).reshape(count, SLOTS * PLACES, -1, 3)
+    tube = torch.rand((count, PLACES), generator=draw, device=draw.device).argsort(1)[:, :VISIBLE]
+    slots = torch.arange(SLOTS, device=draw.device)[:, None] * PLACES
+    return tokens, (slots + tube[:, None]).flatten(1)
 
 
 def _normalised(tokens: torch.Tensor) -> torch.Tensor:
@@ -142,12 +146,11 @@ def loss_of(model: VideoMAEForPreTraining, tokens: torch.Tensor, visible: torch.
     With every hidden token asked for, it is the ``.loss`` of ``VideoMAEForPreTraining``.
     """
     batch, count = tokens.shape[:2]
-    hidden = torch.ones(batch, count, dtype=torch.bool).scatter_(1, visible, False).nonzero()[:, 1].view(batch, -1)
-    if asked < hidden.shape[1]:
-        hidden = hidden.gather(1, torch.rand(hidden.shape).argsort(1)[:, :asked].sort(1).values)
+    rank = torch.rand((batch, count), device=tokens.device).scatter(1, visible, 2.0)
+    hidden = rank.argsort(1)[:, : min(asked, count - visible.shape[1])]
     wanted = _normalised(_take(tokens, hidden))
-    places = model.position_embeddings[0]
-    with torch.autocast("cpu", torch.bfloat16):
+    places = model.position_embeddings[0].to(tokens.device)
+    with half_precision(tokens.device):
         state = model.videomae.encoder(_embedded(model, _take(tokens, visible), visible)).last_hidden_state
         state = model.encoder_to_decoder(model.videomae.layernorm(state))
         state = torch.cat([state + places[visible], model.mask_token + places[hidden]], dim=1)
@@ -158,10 +161,12 @@ def loss_of(model: VideoMAEForPreTraining, tokens: torch.Tensor, visible: torch.
 def _embedded(model: VideoMAEForPreTraining, tokens: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
     embeddings = model.videomae.embeddings
     projection = embeddings.patch_embeddings.projection
-    normalised = (tokens - torch.tensor(IMAGENET_MEAN)) / torch.tensor(IMAGENET_STD)
     weight = projection.weight.permute(0, 2, 3, 4, 1).reshape(projection.out_channels, -1)
-    return normalised.flatten(2) @ weight.T + projection.bias + embeddings.position_embeddings[0][index]
+    mean, std = (torch.tensor(values, device=tokens.device) for values in (IMAGENET_MEAN, IMAGENET_STD))
+    places = embeddings.position_embeddings[0].to(tokens.device)
+    return ((tokens - mean) / std).flatten(2) @ weight.T + projection.bias + places[index]
 
 
 def _take(tokens: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
-    return torch.stack([rows[chosen] for rows, chosen in zip(tokens, index, strict=True)])
+    rows = torch.arange(len(tokens), device=tokens.device)[:, None]
+    return tokens[rows, index]

@@ -1,67 +1,78 @@
 """Masked latent prediction with a slowly following target encoder: training of the small V-JEPA 2.
 
-Half of the steps hide places through all time, half hide the future: the question surprise asks. On so little footage
-the features would collapse onto few directions. Three terms beside the prediction hold them apart: windows spread over
-every direction; windows of the same work by different people come nearer than those of different work (supervised
-contrastive learning, arXiv 2004.11362); and a time slot tells how much of the cycle has passed. The last two use what
-the generator knows of its own footage.
+Some steps hide places through all time, some hide the future: the question surprise asks. On so little footage the
+features would collapse onto what tells one workplace from another. What the generator knows of its own footage holds
+them apart: a time slot names the work, cosines between windows and between slots are those of the truth (same work,
+same moment of its cycle, same light, same place), and a token tells the coarse colours of its patch, so that features
+stay local. The same terms hold patterns and drives apart from one another.
 """
 
 from __future__ import annotations
 
 import copy
+from functools import cache
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch.nn.functional import l1_loss, layer_norm, normalize
-from training_batches import Footage, colour_change, cropped, start_evenly
+from torch.nn.functional import (
+    adaptive_avg_pool2d,
+    cross_entropy,
+    l1_loss,
+    layer_norm,
+    mse_loss,
+    normalize,
+    scaled_dot_product_attention,
+)
+from training_batches import Footage, Windows, add_gliders, half_precision, normalised, recolour, start_evenly
+from training_footage import CLASSES
 from transformers import VJEPA2Model
 
-from egoclean.demo.world import ACTIVITIES
-from egoclean.models.rotary import install_rotary_tables
+from egoclean.models.rotary import rotary_tables
 from egoclean.models.vjepa2 import small_vjepa2_config
 
-Indices = NDArray[np.int64]
-
-BATCH = 24
-SIDE = 4
-PLACES = SIDE * SIDE
-HIDDEN_PLACES = 10
-KINDS = (*((16, 16, 1),) * 2, *((32, 16, 1),) * 5, (16, 16, 2), (32, 32, 1))
-"""Time slots of a window, how many of them are kept and the distance of frames; drawn alike. Windows of 32 slots with
-half of them left out cost half and still hold every distance in time."""
-SPREAD_WEIGHT, WORK_WEIGHT, PHASE_WEIGHT = 1.0, 0.5, 1.0
-LEAST_SPREAD = 0.35
-"""Standard deviation over a batch that each direction of window means should have."""
-TEMPERATURE = 0.15
-HARMONICS = 2
+BATCH = 256
+KINDS = (("places", 16), ("future", 16), ("whole", 16), ("places", 16), ("future", 32), ("whole", 32))
+"""What a step hides, and the time slots it sees; windows of 32 slots come half as many a batch. Taken in turn."""
+SPANS = ((16, 1), (32, 1), (32, 1), (16, 2))
+"""Of how many slots the 16 are drawn, and the distance of frames."""
+HIDDEN_SHARE = 0.6
+GLIDER_SHARE = 0.4
+WEIGHTS = {"predict": 1.0, "windows": 12.0, "slots": 12.0, "work": 0.5, "colours": 0.3}
+SLOTS_COMPARED = 4
+PHASE_WEIGHT, LIGHT_WEIGHT, PLACE_WEIGHT, RARE_WEIGHT = 0.6, 1.0, 0.45, 0.6
+COLOUR_CELLS = 4
+LONGEST_SLOTS = 32
 
 
 class Task:
     """The model with its target encoder, and the loss of one step."""
 
-    peak_rate = 1.0e-3
+    peak_rate = 1.3e-3
     weight_decay = 0.04
 
-    def __init__(self) -> None:
+    def __init__(self, device: torch.device, batch: int = BATCH) -> None:
+        self.batch = batch
         self.model = VJEPA2Model(small_vjepa2_config())
         start_evenly(self.model)
-        self.phase = torch.nn.Linear(self.model.config.hidden_size, len(ACTIVITIES) * HARMONICS * 2)
+        width = self.model.config.hidden_size
+        self.heads = torch.nn.ModuleDict(
+            {
+                "work": torch.nn.Linear(width, len(CLASSES)),
+                "colours": torch.nn.Linear(width, 2 * 3 * COLOUR_CELLS**2),
+            }
+        )
         self.target = copy.deepcopy(self.model.encoder).requires_grad_(False)
-        self.parts: dict[str, float] = {}
-        install_rotary_tables(self.model)
-        for ours, theirs in zip(self.target.layer, self.model.encoder.layer, strict=True):
-            ours.attention.get_position_ids = theirs.attention.get_position_ids
-            ours.attention.apply_rotary_embeddings = theirs.attention.apply_rotary_embeddings
+        for module in (self.model, self.heads, self.target):
+            module.to(device)
+        self.side = self.model.config.crop_size // self.model.config.patch_size
+        self.parts: dict[str, torch.Tensor] = {}
 
     def modules(self) -> dict[str, torch.nn.Module]:
         """Return what a checkpoint keeps."""
-        return {"model": self.model, "phase": self.phase, "target": self.target}
+        return {"model": self.model, "heads": self.heads, "target": self.target}
 
     def trained(self) -> torch.nn.ModuleList:
         """Return what the optimiser changes."""
-        return torch.nn.ModuleList([self.model, self.phase])
+        return torch.nn.ModuleList([self.model, self.heads])
 
     def saved(self) -> VJEPA2Model:
         """Return the model to keep: the target encoder, whose features are steadier, with the predictor."""
@@ -70,141 +81,187 @@ class Task:
         kept.encoder.load_state_dict(self.target.state_dict())
         return kept
 
-    def loss(self, footage: Footage, rng: np.random.Generator) -> torch.Tensor:
-        """Return the loss of a fresh batch."""
-        tokens, position, work = batch_of(footage, rng)
-        slots = tokens.shape[1] // PLACES
-        context, hidden = split(rng, slots)
-        at = [torch.from_numpy(position[rows]).expand(BATCH, -1) for rows in (slice(None), context, hidden)]
-        change = colours(rng, BATCH)
-        with torch.autocast("cpu", torch.bfloat16):
-            with torch.no_grad():
-                wanted = encode(self.target, tokens, at[0], change)[:, hidden]
-            seen = encode(self.model.encoder, tokens[:, context], at[1], change)
-            guess = predict(self.model.predictor, seen, at[1], at[2])
-        seen, wanted = seen.float(), layer_norm(wanted.float(), (wanted.shape[-1],))
-        predicted = l1_loss(guess.float(), wanted)
-        seen_slots = np.unique(context // PLACES)
-        moments = seen.unflatten(1, (len(seen_slots), -1)).mean(2)
-        terms = {
-            "predict": predicted,
-            "spread": SPREAD_WEIGHT * spread_loss(moments.mean(1)),
-            "work": WORK_WEIGHT * work_loss(moments.mean(1), work),
-            "phase": PHASE_WEIGHT * phase_loss(self.phase(moments), work[:, seen_slots]),
-        }
-        self.parts = {name: float(term.detach()) for name, term in terms.items()}
-        return torch.stack(list(terms.values())).sum()
-
-    def prepare(self, footage: Footage, rng: np.random.Generator) -> None:
+    def prepare(self, footage: Footage, draw: torch.Generator) -> None:
         """Nothing is to be set before the first step."""
 
-    def reported(self) -> dict[str, float]:
+    def loss(self, footage: Footage, draw: torch.Generator, step: int) -> torch.Tensor:
+        """Return the loss of a fresh batch."""
+        hides, slots = KINDS[step % len(KINDS)]
+        windows, times = self._windows(footage, draw, slots)
+        places = self.side**2
+        position = (times[:, None] * places + torch.arange(places, device=times.device)).flatten()
+        context, hidden, shown = self._split(draw, hides, slots)
+        tokens = tokens_of(normalised(windows.pixels), self.model.config.patch_size)
+        with half_precision(tokens.device):
+            seen = encode(self.model.encoder, tokens[:, context], position[context], self.side)
+            terms = {}
+            if len(hidden):
+                with torch.no_grad():
+                    wanted = encode(self.target, tokens, position, self.side)[:, hidden]
+                guess = predict(self.model.predictor, seen, position[context], position[hidden], self.side)
+                terms["predict"] = l1_loss(guess.float(), layer_norm(wanted.float(), (wanted.shape[-1],)))
+        terms |= self._knowledge(draw, windows, seen.float(), context, shown)
+        self.parts = {name: term.detach() for name, term in terms.items()}
+        return torch.stack([WEIGHTS[name] * term for name, term in terms.items()]).sum()
+
+    def reported(self) -> dict[str, torch.Tensor]:
         """Return the numbers to print."""
         return self.parts
 
     def after_step(self, step: int) -> None:
-        """Let the target encoder follow."""
-        keep = min(0.9965, 1 - 0.05 / (1 + step / 30))
+        """Let the target encoder follow, ever more slowly."""
+        keep = min(0.9985, 1 - 0.1 / (1 + step / 20))
         with torch.no_grad():
-            for ours, theirs in zip(self.target.parameters(), self.model.encoder.parameters(), strict=True):
-                ours.lerp_(theirs, 1 - keep)
+            torch._foreach_lerp_(
+                list(self.target.parameters()), [item.detach() for item in self.model.encoder.parameters()], 1 - keep
+            )
+
+    def _windows(self, footage: Footage, draw: torch.Generator, slots: int) -> tuple[Windows, torch.Tensor]:
+        """Return a batch and the time slots it shows, of the 32 a window may have."""
+        host = torch.Generator().manual_seed(draw.initial_seed())
+        among, distance = SPANS[int(torch.randint(len(SPANS), (1,), generator=host))] if slots < 32 else (32, 1)
+        times = torch.randperm(among, generator=host)[:slots].sort().values
+        offsets = ((2 * times[:, None] + torch.arange(2)) * distance).flatten()
+        found = footage.windows(draw, self.batch * 16 // slots, offsets, self.model.config.crop_size)
+        pixels = add_gliders(draw, found.pixels, offsets, GLIDER_SHARE)
+        return Windows(recolour(draw, pixels, 0.1, 0.1), found.truth[:, ::2], found.source), times.to(footage.device)
+
+    def _split(self, draw: torch.Generator, hides: str, slots: int) -> tuple[torch.Tensor, torch.Tensor, int]:
+        """Return the rows of context and of hidden tokens, and how many time slots the context shows."""
+        places = self.side**2
+        grid = torch.arange(slots * places, device=draw.device).view(slots, places)
+        if hides == "whole":
+            return grid.flatten(), grid[:0].flatten(), slots
+        if hides == "future":
+            return grid[: slots // 2].flatten(), grid[slots // 2 :].flatten(), slots // 2
+        order = torch.randperm(places, generator=draw, device=draw.device)
+        count = round(HIDDEN_SHARE * places)
+        return grid[:, order[count:].sort().values].flatten(), grid[:, order[:count].sort().values].flatten(), slots
+
+    def _knowledge(
+        self, draw: torch.Generator, windows: Windows, seen: torch.Tensor, context: torch.Tensor, shown: int
+    ) -> dict[str, torch.Tensor]:
+        """Return the terms that use what is true of the first ``shown`` time slots."""
+        truth, moments = windows.truth[:, :shown], seen.unflatten(1, (shown, -1)).mean(2)
+        facts = facts_of(truth)
+        kind = truth[..., 0].long().flatten()
+        named = cross_entropy(
+            self.heads["work"](moments).flatten(0, 1), torch.where(kind < 0, -100, kind), reduction="sum"
+        )
+        some = torch.randperm(shown, generator=draw, device=draw.device)[:SLOTS_COMPARED]
+        source = windows.source[:, None].expand(-1, SLOTS_COMPARED).flatten()
+        return {
+            "work": named / (kind >= 0).sum().clamp_min(1),
+            "windows": kernel_loss(moments.mean(1), facts.mean(1), windows.source),
+            "slots": kernel_loss(moments[:, some].flatten(0, 1), facts[:, some].flatten(0, 1), source),
+            "colours": self._colours(windows.pixels, seen, context),
+        }
+
+    def _colours(self, pixels: torch.Tensor, seen: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
+        batch, times = pixels.shape[:2]
+        cells = self.side * COLOUR_CELLS
+        coarse = adaptive_avg_pool2d(pixels.flatten(0, 1), cells).view(batch, times // 2, 2, 3, cells, cells)
+        split = coarse.unflatten(5, (self.side, COLOUR_CELLS)).unflatten(4, (self.side, COLOUR_CELLS))
+        wanted = split.permute(0, 1, 4, 6, 2, 3, 5, 7).flatten(4).flatten(1, 3)[:, context].float()
+        return mse_loss(self.heads["colours"](seen), (wanted - 0.45) / 0.22)
 
 
-def batch_of(footage: Footage, rng: np.random.Generator) -> tuple[torch.Tensor, Indices, torch.Tensor]:
-    """Return tokens (B, n, 3, 2 * 32 * 32), uint8, in order time, row, column, their positions in the window, and for
-    each time slot the work and the share of its cycle that has passed (B, slots, 2).
+def facts_of(truth: torch.Tensor) -> torch.Tensor:
+    """Return what a frame is of as a vector (..., facts): alike frames have a large product.
+
+    Blocks: the work or interruption; where in its cycle, by two harmonics; changed light; drive, and its rare traits.
     """
-    slots, kept, step = KINDS[int(rng.integers(0, len(KINDS)))]
-    times = np.sort(rng.permutation(slots)[:kept])
-    offsets = ((2 * times[:, None] + np.arange(2)) * step).ravel()
-    windows, works = [], []
-    for _ in range(BATCH):
-        frames, work = footage.window_and_work(rng, offsets)
-        windows.append(cropped(rng, frames, 32 * SIDE))
-        works.append(work[::2])
-    split_up = torch.stack(windows).view(BATCH, kept, 2, 3, SIDE, 32, SIDE, 32).permute(0, 1, 4, 6, 3, 2, 5, 7)
-    positions = times[:, None] * PLACES + np.arange(PLACES)
-    tokens = split_up.reshape(BATCH, kept * PLACES, 3, 2 * 32 * 32)
-    return tokens, positions.ravel(), torch.from_numpy(np.stack(works))
+    kind = truth[..., 0].long()
+    one_hot = torch.nn.functional.one_hot(kind.clamp_min(0), len(CLASSES)).float() * (kind >= 0)[..., None]
+    angle = 2 * torch.pi * truth[..., 1, None] * torch.tensor([1.0, 2.0], device=truth.device)
+    circle = torch.cat([angle.cos(), angle.sin()], dim=-1) * torch.tensor([0.8, 0.6, 0.8, 0.6], device=truth.device)
+    moving = one_hot[..., : len(CLASSES) - 1]
+    phase = PHASE_WEIGHT * (moving[..., :, None] * circle[..., None, :]).flatten(-2)
+    drive = 0.7 * (kind == -1).float()[..., None]
+    return torch.cat([one_hot, phase, LIGHT_WEIGHT * truth[..., 2:3], drive, RARE_WEIGHT * truth[..., 3:]], dim=-1)
 
 
-def spread_loss(means: torch.Tensor) -> torch.Tensor:
-    """Return how far the directions of window means (B, d) are below the spread they should have (arXiv 2105.04906)."""
-    deviation = (means.var(0) + 1e-4).sqrt()
-    return (LEAST_SPREAD - deviation).clamp_min(0).mean() / LEAST_SPREAD
+def kernel_loss(features: torch.Tensor, facts: torch.Tensor, source: torch.Tensor) -> torch.Tensor:
+    """Return the mean squared difference of the features' cosines (n, d) from those of the facts.
 
-
-def work_loss(means: torch.Tensor, work: torch.Tensor) -> torch.Tensor:
-    """Return the supervised contrastive loss of window means (B, d), by the work that fills the window.
-
-    Windows without work, or between two works, are what the others are held apart from.
+    Two rows of one workplace, drive or pattern have in common that place besides.
     """
-    names = work[:, :, 0]
-    label = torch.where((names == names[:, :1]).all(1), names[:, 0], torch.full_like(names[:, 0], -1.0))
-    likeness = normalize(means, dim=1) @ normalize(means, dim=1).T / TEMPERATURE
-    likeness = likeness.masked_fill(torch.eye(len(means), dtype=torch.bool), -1e4)
-    alike = (label[:, None] == label[None, :]) & (label[:, None] >= 0) & ~torch.eye(len(means), dtype=torch.bool)
-    per_pair = (likeness.logsumexp(1, keepdim=True) - likeness) * alike
-    chosen = alike.any(1)
-    return (per_pair.sum(1) / alike.sum(1).clamp_min(1))[chosen].sum() / chosen.sum().clamp_min(1)
+    own = torch.where(facts.abs().sum(-1) > 0, PLACE_WEIGHT, 1.0)
+    product = facts @ facts.T + (source[:, None] == source[None, :]) * own[:, None] * own[None, :]
+    length = product.diagonal().clamp_min(1e-6).sqrt()
+    wanted = product / length[:, None] / length[None, :]
+    rows = normalize(features, dim=1)
+    return (rows @ rows.T - wanted).square().mean()
 
 
-def phase_loss(found: torch.Tensor, work: torch.Tensor) -> torch.Tensor:
-    """Return the squared error of the cycle's angle, as cosine and sine of its multiples, where there is a cycle.
-
-    ``found`` (B, slots, works * harmonics * 2) holds an answer for each work; that of the true one counts.
-    """
-    number, share = work[..., 0].long(), work[..., 1]
-    angle = 2 * torch.pi * share[..., None] * torch.arange(1, HARMONICS + 1)
-    wanted = torch.cat([angle.cos(), angle.sin()], dim=-1)
-    answers = found.unflatten(-1, (len(ACTIVITIES), HARMONICS * 2))
-    answer = answers.gather(2, number.clamp_min(0)[..., None, None].expand(-1, -1, 1, HARMONICS * 2))[:, :, 0]
-    error = (answer - wanted).square().mean(-1)[number >= 0]
-    return error.sum() / max(1, len(error))
+def tokens_of(pixels: torch.Tensor, patch_px: int) -> torch.Tensor:
+    """Return the patches of (B, T, 3, H, W) as rows (B, n, 3 * 2 * P * P), in order time, row, column."""
+    batch, times, _, side_px, _ = pixels.shape
+    side = side_px // patch_px
+    split = pixels.view(batch, times // 2, 2, 3, side, patch_px, side, patch_px)
+    return split.permute(0, 1, 4, 6, 3, 2, 5, 7).reshape(batch, times // 2 * side * side, -1)
 
 
-def split(rng: np.random.Generator, slots: int) -> tuple[Indices, Indices]:
-    """Return the rows of context and of hidden tokens: some places through all time, or the past and the future."""
-    grid = np.arange(slots * PLACES).reshape(slots, PLACES)
-    if rng.random() < 0.5:
-        first = int(rng.integers(slots // 4, 3 * slots // 4 + 1))
-        return grid[:first].ravel(), grid[first:].ravel()
-    order = rng.permutation(PLACES)
-    return np.sort(grid[:, order[HIDDEN_PLACES:]].ravel()), np.sort(grid[:, order[:HIDDEN_PLACES]].ravel())
-
-
-def colours(rng: np.random.Generator, count: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return for each window the matrix (count, 3, 3) and shift (count, 3) that normalise its recoloured bytes."""
-    changes = [colour_change(rng, 0.2, 0.5) for _ in range(count)]
-    return torch.stack([matrix for matrix, _ in changes]) / 255, torch.stack([shift for _, shift in changes])
-
-
-def encode(
-    encoder: torch.nn.Module, tokens: torch.Tensor, index: torch.Tensor, change: tuple[torch.Tensor, torch.Tensor]
-) -> torch.Tensor:
-    """Return the encoder's features (B, n, d) of the bytes (B, n, 3, P) at the positions ``index``, and of no others.
-
-    The change of colours goes into the weights of the patch embedding, which is linear, rather than into the pixels.
-    """
+def encode(encoder: torch.nn.Module, tokens: torch.Tensor, position: torch.Tensor, side: int) -> torch.Tensor:
+    """Return the encoder's features (B, n, d) of patches (B, n, P) at ``position`` (n,), and of no others."""
     projection = encoder.embeddings.patch_embeddings.proj
-    weight = projection.weight.flatten(2)
-    matrix, shift = change
-    weights = torch.einsum("odp,bdc->bcpo", weight, matrix).flatten(1, 2)
-    state = torch.baddbmm(
-        (shift @ weight.sum(2).T + projection.bias)[:, None], tokens.flatten(2).to(torch.bfloat16), weights
-    )
+    state = torch.nn.functional.linear(tokens, projection.weight.flatten(1), projection.bias)
+    turns = turns_of(encoder, position, side)
     for layer in encoder.layer:
-        state = layer(state, index)[0]
-    return encoder.layernorm(state)
+        state = through(layer, state, turns)
+    return _norm(encoder.layernorm, state)
 
 
 def predict(
-    predictor: torch.nn.Module, seen: torch.Tensor, context: torch.Tensor, hidden: torch.Tensor
+    predictor: torch.nn.Module, seen: torch.Tensor, context: torch.Tensor, hidden: torch.Tensor, side: int
 ) -> torch.Tensor:
     """Return the predicted features (B, n_hidden, d), as the published predictor gives them."""
-    asked = predictor.embeddings.mask_tokens[1].expand(len(seen), hidden.shape[1], -1)
+    asked = predictor.embeddings.mask_tokens[1].expand(len(seen), len(hidden), -1)
     state = torch.cat([predictor.embeddings.predictor_embeddings(seen), asked], dim=1)
-    index = torch.cat([context, hidden], dim=1)
+    turns = turns_of(predictor, torch.cat([context, hidden]), side)
     for layer in predictor.layer:
-        state = layer(state, index)[0]
-    return predictor.proj(predictor.layernorm(state)[:, context.shape[1] :])
+        state = through(layer, state, turns)
+    return predictor.proj(_norm(predictor.layernorm, state[:, len(context) :]))
+
+
+Turns = tuple[torch.Tensor, torch.Tensor]
+
+
+def turns_of(part: torch.nn.Module, position: torch.Tensor, side: int) -> Turns:
+    """Return cosines and signed sines (n, head width) of the tokens' places."""
+    width = int(part.layer[0].attention.attention_head_size)
+    cosine, sine = _tables_on(position.device, width, side)
+    return cosine[position], sine[position]
+
+
+@cache
+def _tables_on(device: torch.device, width: int, side: int) -> Turns:
+    cosine, sine = rotary_tables(LONGEST_SLOTS * side**2, width, side)
+    return cosine.to(device), sine.to(device)
+
+
+def through(layer: torch.nn.Module, state: torch.Tensor, turns: Turns) -> torch.Tensor:
+    """Return one layer's output for tokens whose places turn queries and keys by ``turns``."""
+    attention = layer.attention
+    inner = _norm(layer.norm1, state)
+    shape = (*inner.shape[:-1], -1, int(attention.attention_head_size))
+    query, key, value = (
+        part(inner).view(shape).transpose(1, 2) for part in (attention.query, attention.key, attention.value)
+    )
+    query, key = (_turned(part, turns) for part in (query, key))
+    mixed = scaled_dot_product_attention(query, key, value, scale=attention.scaling)
+    state = state + attention.proj(mixed.transpose(1, 2).flatten(2))
+    return state + layer.mlp(_norm(layer.norm2, state))
+
+
+def _turned(features: torch.Tensor, turns: Turns) -> torch.Tensor:
+    cosine, sine = (part.to(features.dtype) for part in turns)
+    return features * cosine + features.unflatten(-1, (-1, 2)).flip(-1).flatten(-2) * sine
+
+
+def _norm(norm: torch.nn.Module, state: torch.Tensor) -> torch.Tensor:
+    """Return the layer norm in the number format of ``state``: autocast would double what is moved."""
+    with torch.autocast(state.device.type, enabled=False):
+        return layer_norm(
+            state, norm.normalized_shape, norm.weight.to(state.dtype), norm.bias.to(state.dtype), norm.eps
+        )

@@ -1,70 +1,159 @@
-"""Batches for training the small models: windows of the footage, cropped, turned, recoloured, all from one seed."""
+"""Batches for training the small models, made on the device: windows of the footage, cropped, recoloured, crossed by
+gliding things, all from one seed.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch.nn.functional import interpolate
+from torch.nn.functional import affine_grid, avg_pool2d, grid_sample, interpolate
+from training_footage import FRAMES, SIDE_PX, SPANS, TRUTH, read_footage
+from training_patterns import draw_pattern
 
 from egoclean.models.pixels import IMAGENET_MEAN, IMAGENET_STD
 
-Frames = NDArray[np.uint8]
+LEAST_SIDE = 0.72
+"""Shortest side of a crop, as a share of the picture's."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """A batch: ``pixels`` uint8-valued float (B, T, 3, H, W) in [0, 1], ``truth`` (B, T, columns), ``source`` (B,)."""
+
+    pixels: torch.Tensor
+    truth: torch.Tensor
+    source: torch.Tensor
 
 
 class Footage:
-    """The clips of a folder, opened without reading them."""
-
-    def __init__(self, folder: Path) -> None:
-        paths = sorted(folder.glob("*.npy"))
-        self.clips = [np.load(path, mmap_mode="r") for path in paths]
-        self.works = [_work(path.with_suffix(".work")) for path in paths]
-
-    def window(self, rng: np.random.Generator, offsets: NDArray[np.int64]) -> Frames:
-        """Return the frames at ``offsets`` after a random start in a random clip, at times played backwards."""
-        return self.window_and_work(rng, offsets)[0]
-
-    def window_and_work(
-        self, rng: np.random.Generator, offsets: NDArray[np.int64]
-    ) -> tuple[Frames, NDArray[np.float32]]:
-        """Return as :meth:`window` and for each frame the work and its share done, (n, 2); -1 where there is none."""
-        number = int(rng.integers(0, len(self.clips)))
-        clip, work = self.clips[number], self.works[number]
-        times = int(rng.integers(0, len(clip) - int(offsets[-1]))) + offsets
-        if work is None and rng.random() < 0.4:
-            times = times[::-1]
-        none = np.tile(np.float32([-1.0, 0.0]), (len(times), 1))
-        return np.asarray(clip[times]), none if work is None else work[times]
-
-
-def _work(path: Path) -> NDArray[np.float32] | None:
-    return np.load(path) if path.exists() else None
-
-
-def cropped(rng: np.random.Generator, frames: Frames, size_px: int) -> torch.Tensor:
-    """Return uint8 ``(T, 3, size_px, size_px)``: a box of 72 to 100 % of each side, flipped at times."""
-    side = frames.shape[1]
-    height, width = (round(side * rng.uniform(0.72, 1.0)) for _ in range(2))
-    top, left = int(rng.integers(0, side - height + 1)), int(rng.integers(0, side - width + 1))
-    box = torch.from_numpy(frames).permute(0, 3, 1, 2)[:, :, top : top + height, left : left + width]
-    resized = interpolate(box, size=(size_px, size_px), mode="bilinear", antialias=True)
-    return resized.flip(-1) if rng.random() < 0.5 else resized
-
-
-def colour_change(rng: np.random.Generator, strength: float, shuffle: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return ``(matrix, shift)`` that normalise pixels in [0, 1] after a change of light and of channels.
-
-    ``matrix`` is (3, 3), ``shift`` (3,): gains of ``strength`` over all and half of it a channel, and with the chance
-    ``shuffle`` the channels in another order.
+    """All footage on one device: ``frames`` uint8 (N, FRAMES, 3, SIDE_PX, SIDE_PX), ``truth`` (N, FRAMES, columns) and
+    ``source`` (N,), the workplace, drive or pattern a span is of; a pattern's class is -2.
     """
-    order = rng.permutation(3) if rng.random() < shuffle else np.arange(3)
-    gain = np.exp(rng.normal(0, strength) + rng.normal(0, strength / 2, 3))
-    offset = rng.normal(0, strength / 4)
-    mean, std = np.array(IMAGENET_MEAN), np.array(IMAGENET_STD)
-    matrix = np.eye(3)[order] * (gain / std)[:, None]
-    return torch.from_numpy(matrix).float(), torch.from_numpy((offset - mean) / std).float()
+
+    def __init__(
+        self, paths: Sequence[Path], patterns: int, first_seed: int, device: torch.device, workers: int
+    ) -> None:
+        spans = len(paths) * SPANS + patterns
+        self.frames = torch.empty((spans, FRAMES, 3, SIDE_PX, SIDE_PX), dtype=torch.uint8, device=device)
+        self.truth = torch.zeros((spans, FRAMES, len(TRUTH)), device=device)
+        self.source = torch.arange(spans, device=device)
+        self.source[: len(paths) * SPANS] //= SPANS
+        self.source[len(paths) * SPANS :] += len(paths)
+        with ProcessPoolExecutor(workers) as processes, ThreadPoolExecutor(workers) as threads:
+            drawn = processes.map(draw_pattern, range(first_seed, first_seed + patterns))
+            for number, kept in enumerate(threads.map(read_footage, paths)):
+                rows = slice(number * SPANS, (number + 1) * SPANS)
+                self.frames[rows] = torch.from_numpy(kept.frames).to(device).permute(0, 1, 4, 2, 3)
+                self.truth[rows] = torch.from_numpy(kept.truth).to(device)
+            for row, frames in enumerate(drawn, len(paths) * SPANS):
+                self.frames[row] = torch.from_numpy(frames).to(device).permute(0, 3, 1, 2)
+                self.truth[row, :, 0] = -2.0
+
+    @property
+    def device(self) -> torch.device:
+        """Where the footage is."""
+        return self.frames.device
+
+    def windows(self, draw: torch.Generator, count: int, offsets: torch.Tensor, size_px: int) -> Windows:
+        """Return ``count`` windows of random spans, the frames at ``offsets`` after a random start, cropped to
+        ``size_px`` pixels; patterns are at times played backwards. ``offsets`` is on the host, so that nothing waits.
+        """
+        row = torch.randint(len(self.frames), (count,), generator=draw, device=self.device)
+        room = FRAMES - int(offsets[-1])
+        first = torch.randint(room, (count,), generator=draw, device=self.device)
+        times = first[:, None] + offsets.to(self.device)
+        turned = (self.truth[row, 0, 0] == -2.0) & self._chance(draw, count, 0.4)
+        times = torch.where(turned[:, None], times.flip(1), times)
+        frames = self.frames.view(-1, 3, SIDE_PX, SIDE_PX)[(row[:, None] * FRAMES + times).flatten()]
+        pixels = _cropped(draw, frames.view(count, len(offsets), 3, SIDE_PX, SIDE_PX), size_px)
+        return Windows(pixels, self.truth[row[:, None], times], self.source[row])
+
+    def _chance(self, draw: torch.Generator, count: int, share: float) -> torch.Tensor:
+        return torch.rand(count, generator=draw, device=self.device) < share
+
+
+def _cropped(draw: torch.Generator, frames: torch.Tensor, size_px: int) -> torch.Tensor:
+    """Return ``(B, T, 3, size_px, size_px)`` in [0, 1]: boxes of 72 to 100 % of each side, half of them mirrored.
+
+    Twice as many pixels as needed are looked up and averaged, so that fine pattern does not turn into another one.
+    """
+    count, times = frames.shape[:2]
+    side = _uniform(draw, (count, 2), LEAST_SIDE, 1.0)
+    place = _uniform(draw, (count, 2), -1.0, 1.0) * (1 - side)
+    mirrored = torch.where(_uniform(draw, (count,), 0.0, 1.0) < 0.5, -1.0, 1.0)
+    theta = torch.zeros(count, 2, 3, device=frames.device)
+    theta[:, 0, 0], theta[:, 1, 1] = side[:, 0] * mirrored, side[:, 1]
+    theta[:, :, 2] = place
+    kind = torch.float16 if frames.is_cuda else torch.float32
+    grid = affine_grid(theta, [count, 3, 2 * size_px, 2 * size_px], align_corners=False).to(kind)
+    looked = grid_sample(frames.flatten(1, 2).to(kind), grid, padding_mode="reflection", align_corners=False)
+    return avg_pool2d(looked, 2).div(255).view(count, times, 3, size_px, size_px)
+
+
+def add_gliders(draw: torch.Generator, pixels: torch.Tensor, offsets: torch.Tensor, share: float) -> torch.Tensor:
+    """Return ``pixels`` (B, T, 3, H, W) in which a textured disc or box crosses a ``share`` of the windows.
+
+    It moves smoothly, at even or changing speed, along a line or a bend: what a model may expect of things.
+    """
+    count, times, _, side, _ = pixels.shape
+    device = pixels.device
+    moment = ((offsets - offsets[0]).float() / max(1, int(offsets[-1] - offsets[0])) - 0.5).to(device)
+    angle = _uniform(draw, (count,), 0.0, 2 * torch.pi)
+    way = torch.stack([angle.cos(), angle.sin()], dim=1) * _uniform(draw, (count, 1), 0.3, 2.0)
+    bend = _uniform(draw, (count, 2), -0.8, 0.8) * (_uniform(draw, (count, 1), 0.0, 1.0) < 0.4)
+    middle = _uniform(draw, (count, 2), -0.5, 0.5)
+    centre = middle[:, None] + way[:, None] * moment[:, None] + bend[:, None] * (moment**2)[:, None]
+    radius = _uniform(draw, (count, 1, 1, 1), 0.14, 0.42)
+    axis = (torch.arange(side, device=device) + 0.5) / side * 2 - 1
+    across = (axis[None, None, None, :] - centre[:, :, 0, None, None]) / radius
+    down = (axis[None, None, :, None] - centre[:, :, 1, None, None]) / radius
+    box = (_uniform(draw, (count, 1, 1, 1), 0.0, 1.0) < 0.3).expand_as(across + down)
+    edge = torch.maximum(across.abs().expand_as(box), down.abs().expand_as(box))
+    distance = torch.where(box, edge, (across**2 + down**2).sqrt())
+    cover = ((0.95 - distance) * radius * side / 2 + 0.5).clamp(0, 1)
+    cover = cover * (_uniform(draw, (count, 1, 1, 1), 0.0, 1.0) < share)
+    coarse = torch.rand((count, 3, 5, 5), generator=draw, device=device)
+    texture = interpolate(coarse, size=(32, 32), mode="bicubic", align_corners=True).clamp(0, 1)
+    grid = torch.stack([across.expand_as(box), down.expand_as(box)], dim=-1).clamp(-1, 1)
+    seen = grid_sample(texture.to(pixels.dtype), grid.flatten(1, 2).to(pixels.dtype), align_corners=True)
+    seen = seen.view(count, 3, times, side, side).transpose(1, 2)
+    cover = cover[:, :, None].to(pixels.dtype)
+    return pixels * (1 - cover) + seen * cover
+
+
+def recolour(draw: torch.Generator, pixels: torch.Tensor, strength: float, shuffle: float) -> torch.Tensor:
+    """Return ``pixels`` in [0, 1] under another light, (B, T, 3, H, W), still in [0, 1] but for what is overexposed.
+
+    Gains of ``strength`` over all and half of it a channel; with the chance ``shuffle`` the channels in another order.
+    """
+    count, device = len(pixels), pixels.device
+    order = torch.rand((count, 3), generator=draw, device=device).argsort(1)
+    kept = _uniform(draw, (count, 1), 0.0, 1.0) >= shuffle
+    order = torch.where(kept, torch.arange(3, device=device), order)
+    gain = torch.randn((count, 1), generator=draw, device=device) * strength
+    gain = (gain + torch.randn((count, 3), generator=draw, device=device) * strength / 2).exp()
+    shift = torch.randn((count, 1), generator=draw, device=device) * strength / 4
+    mixed = pixels.gather(2, order[:, None, :, None, None].expand_as(pixels))
+    return (mixed * gain[:, None, :, None, None] + shift[:, None, :, None, None]).to(pixels.dtype)
+
+
+def normalised(pixels: torch.Tensor) -> torch.Tensor:
+    """Return pixels (B, T, 3, H, W) less ImageNet's mean, over its deviation."""
+    mean, std = (
+        torch.tensor(values, device=pixels.device, dtype=pixels.dtype).view(3, 1, 1)
+        for values in (IMAGENET_MEAN, IMAGENET_STD)
+    )
+    return (pixels - mean) / std
+
+
+def half_precision(device: torch.device) -> torch.autocast:
+    """Return the context to compute in: bfloat16 where there are units for it, since without them it is slower."""
+    fast = device.type == "cuda" or bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
+    return torch.autocast(device.type, torch.bfloat16, enabled=fast)
 
 
 def start_evenly(model: torch.nn.Module) -> None:
@@ -72,3 +161,7 @@ def start_evenly(model: torch.nn.Module) -> None:
     for module in model.modules():
         if isinstance(module, (torch.nn.Linear, torch.nn.Conv3d)):
             torch.nn.init.xavier_uniform_(module.weight.view(module.weight.shape[0], -1))
+
+
+def _uniform(draw: torch.Generator, shape: Sequence[int], low: float, high: float) -> torch.Tensor:
+    return torch.rand(tuple(shape), generator=draw, device=draw.device) * (high - low) + low

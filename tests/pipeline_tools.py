@@ -39,6 +39,9 @@ class Scorer:
     frame_count, size_px = 16, SIZE_PX
     mask_shape = TokenGrid(8, 2, 2)
 
+    def begin_score(self, frames, masks):
+        return lambda: self.score(frames, masks)
+
     def score(self, frames, masks):
         spread = frames.reshape(len(frames), -1).astype(np.float64).std(axis=1) + masks.reshape(len(masks), -1).mean(1)
         return SimpleNamespace(
@@ -73,10 +76,13 @@ class Embedder:
         tokens = np.concatenate([tokens / 255, tokens.std(axis=1, keepdims=True) + 0 * tokens], axis=2)
         return SimpleNamespace(means=tokens.mean(axis=1), tokens=tokens)
 
-    def embed_with_surprise(self, frames):
+    def begin_embed(self, frames):
+        return lambda: self.embed(frames)
+
+    def begin_embed_with_surprise(self, frames):
         one = np.ones(len(frames))
         surprise = SimpleNamespace(relative=one, error=one, persistence=one, finite=one.astype(bool))
-        return self.embed(frames), surprise
+        return lambda: (self.embed(frames), surprise)
 
 
 def tasks_here(function, tasks, workers=1, *, on_progress=None, with_progress=False, **_):

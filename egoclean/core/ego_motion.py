@@ -6,11 +6,13 @@ agrees on is therefore the head's (Kuglin and Hines, 1975, The phase correlation
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from egoclean.core.similarity import Float64, Floats
+from egoclean.core.similarity import Float32, Float64, Floats
 
 SIDE_PX = 64
 """Side to which pictures are reduced: a shift of 1 of 64 pixels is 1.5 degrees of a picture 95 degrees across."""
@@ -20,7 +22,6 @@ LOOKED_AT = 16
 
 _SOFT_PX = 2.5
 _FLAT = 1e-6
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32) / 255.0
 
 
 def turning(frames: NDArray[np.uint8]) -> Float64:
@@ -51,21 +52,29 @@ def picture_shifts(pictures: Floats) -> Float64:
     if pictures.ndim != 3 or pictures.size == 0:
         raise ValueError(f"pictures must have shape (T, H, W), found {pictures.shape}.")
     _, height, width = pictures.shape
-    window = np.outer(np.hanning(height + 2)[1:-1], np.hanning(width + 2)[1:-1])
-    # Fine detail is mostly noise: the correlation is softened, which also makes its top a smooth hill.
-    rate = np.hypot(fft.fftfreq(height)[:, None], fft.rfftfreq(width)[None, :])
-    soft = np.exp(-((np.pi * _SOFT_PX * rate) ** 2)).astype(np.float32)
-    centred = (pictures - pictures.mean(axis=(1, 2), keepdims=True)) * window
-    waves = fft.rfft2(centred.astype(np.float32))
+    window, soft = _weights(height, width)
+    centred = pictures - pictures.mean(axis=(1, 2), keepdims=True, dtype=np.float32)
+    waves = fft.rfft2(np.asarray(centred * window, dtype=np.float32))
     cross = waves[1:] * waves[:-1].conj()
     strength = np.abs(cross)
-    surfaces = fft.irfft2(cross / np.maximum(strength, _FLAT) * soft, s=(height, width))
+    surfaces = fft.irfft2(cross * (soft / np.maximum(strength, _FLAT)), s=(height, width))
     shifts = np.zeros((len(cross), 2))
     for index, surface in enumerate(surfaces):
         if float(strength[index].max()) > _FLAT:
             down, right = np.unravel_index(int(np.argmax(surface)), surface.shape)
             shifts[index] = _signed(surface[:, right], int(down)), _signed(surface[down], int(right))
     return shifts
+
+
+@lru_cache(maxsize=4)
+def _weights(height: int, width: int) -> tuple[Float32, Float32]:
+    """Return what pictures are multiplied by, so that their edges do not count, and their waves.
+
+    Fine detail is mostly noise: the correlation is softened, which also makes its top a smooth hill.
+    """
+    window = np.outer(np.hanning(height + 2)[1:-1], np.hanning(width + 2)[1:-1])
+    rate = np.hypot(fft.fftfreq(height)[:, None], fft.rfftfreq(width)[None, :])
+    return window.astype(np.float32), np.exp(-((np.pi * _SOFT_PX * rate) ** 2)).astype(np.float32)
 
 
 def _lengths(pictures: Floats) -> Float64:
@@ -80,10 +89,10 @@ def _signed(line: NDArray[np.floating], top: int) -> float:
     return place if place <= len(line) / 2 else place - len(line)
 
 
-def _reduced(pictures: NDArray[np.uint8]) -> Floats:
-    """Return the luma of RGB pictures averaged over equal blocks to :data:`SIDE_PX` pixels or a little more a side."""
+def _reduced(pictures: NDArray[np.uint8]) -> Float32:
+    """Return the green of RGB pictures averaged over equal blocks to :data:`SIDE_PX` pixels or a little more a side."""
     _, height, width, _ = pictures.shape
     block = max(1, min(height, width) // SIDE_PX)
-    luma = pictures[:, : height // block * block, : width // block * block].astype(np.float32) @ _LUMA
-    parts = [luma[:, down::block, right::block] for down in range(block) for right in range(block)]
-    return np.asarray(sum(parts) / block**2, dtype=np.float32)
+    green = pictures[:, : height // block * block, : width // block * block, 1].astype(np.float32)
+    parts = [green[:, down::block, right::block] for down in range(block) for right in range(block)]
+    return np.asarray(sum(parts) / (255.0 * block**2), dtype=np.float32)

@@ -23,8 +23,9 @@ def decode_frames(
     stop_pts: int | None = None,
     *,
     seek_pts: int | None = None,
+    threads: int = 1,
 ) -> Iterator[Any]:
-    """Yield each frame (``av.VideoFrame``) in order of its pts, by one single-threaded decoder.
+    """Yield each frame (``av.VideoFrame``) in order of its pts, by one decoder; ``threads`` change none of them.
 
     Nothing after the frame of ``location.last_pts`` is shown, nor decoded.
 
@@ -43,8 +44,8 @@ def decode_frames(
     name = shown_name(location.path)
     last_pts = location.last_pts
     with open_video(location) as (container, stream):
-        stream.codec_context.thread_count = 1
-        stream.codec_context.thread_type = "NONE"
+        stream.codec_context.thread_count = threads
+        stream.codec_context.thread_type = "NONE" if threads == 1 else "FRAME"
         begin = start_pts if seek_pts is None else seek_pts
         if begin is not None:
             container.seek(begin, stream=stream, backward=True)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +23,12 @@ from egoclean.records import MediaLocation
 
 
 def read_frames(
-    path: str | Path | MediaLocation, windows: Sequence[NDArray[np.int64]], size_px: int, crop: str = "center"
+    path: str | Path | MediaLocation,
+    windows: Sequence[NDArray[np.int64]],
+    size_px: int,
+    crop: str = "center",
+    *,
+    threads: int = 1,
 ) -> Iterator[ByteArray]:
     """Yield the frames of each window, shape ``(T, size_px, size_px, 3)``, RGB, in the order of ``windows``.
 
@@ -30,6 +39,7 @@ def read_frames(
     path : a video whose frame ``i`` is the ``i``-th in order of time, a view for instance.
     windows : frame indices of each window, shape ``(T,)``; windows may overlap, be in any order and of any length.
     size_px, crop : as :func:`egoclean.media.images.square`.
+    threads : how many decode, and how many resize; the pictures do not depend on it.
 
     Raises
     ------
@@ -39,20 +49,42 @@ def read_frames(
     location = path if isinstance(path, MediaLocation) else MediaLocation(str(path))
     needed_until = _last_uses(windows)
     held: dict[int, ByteArray] = {}
-    converter = VideoReformatter()
-    frames = enumerate(decode_frames(location))
+    frames = (item for item in enumerate(decode_frames(location, threads=threads)) if item[0] in needed_until)
+    squares = _squares(frames, size_px, crop, threads)
     for number, indices in enumerate(windows):
         wanted = indices.tolist()
         while any(index not in held for index in wanted):
-            index, frame = next(frames, (-1, None))
-            if frame is None:
+            index, picture = next(squares, (-1, None))
+            if picture is None:
                 message = f"{shown_name(location.path)} ends before frame {max(wanted)} that was asked for."
                 raise MediaError(message, "Rectify the clip again.", code="too_short")
-            if index in needed_until:
-                held[index] = _square(frame, size_px, crop, converter)
+            held[index] = picture
         yield np.stack([held[index] for index in wanted])
         for index in [index for index in held if needed_until[index] <= number]:
             del held[index]
+
+
+def _squares(
+    frames: Iterator[tuple[int, Any]], size_px: int, crop: str, threads: int
+) -> Iterator[tuple[int, ByteArray]]:
+    """Yield the number of each frame and its square picture, in order; those of a few frames are made at once."""
+    own = threading.local()
+
+    def made(number: int, frame: Any) -> tuple[int, ByteArray]:
+        if not hasattr(own, "converter"):
+            own.converter = VideoReformatter()
+        return number, _square(frame, size_px, crop, own.converter)
+
+    if threads == 1:
+        yield from itertools.starmap(made, frames)
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        begun: deque[Future[tuple[int, ByteArray]]] = deque()
+        for number, frame in frames:
+            begun.append(pool.submit(made, number, frame))
+            if len(begun) > 2 * threads:
+                yield begun.popleft().result()
+        yield from (future.result() for future in begun)
 
 
 def _square(frame: Any, size_px: int, crop: str, converter: VideoReformatter) -> ByteArray:

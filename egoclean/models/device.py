@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from egoclean.errors import UsageError
 
@@ -46,6 +49,32 @@ def choose_device(name: str = "auto") -> DeviceChoice:
         return DeviceChoice("mps", "float32", "Apple GPU (MPS) in float32")
     reason = "CPU in float32, as asked" if name == "cpu" else "CPU in float32: no CUDA or MPS device was found"
     return DeviceChoice("cpu", "float32", reason)
+
+
+def upload(values: NDArray[np.generic], device: str) -> torch.Tensor:
+    """Return an array on the device; a GPU takes it while it computes on what was given to it before."""
+    held = torch.from_numpy(np.ascontiguousarray(values))
+    return held.pin_memory().to(device, non_blocking=True) if device.startswith("cuda") else held.to(device)
+
+
+def fetch(values: Sequence[torch.Tensor]) -> Callable[[], list[NDArray[np.generic]]]:
+    """Return a function that waits for ``values`` and gives them as arrays.
+
+    On a GPU the copy is ordered behind the work given to it so far, and waits for none that is given later.
+    """
+    if not values or values[0].device.type != "cuda":
+        return lambda: [value.cpu().numpy() for value in values]
+    copies = [torch.empty(value.shape, dtype=value.dtype, pin_memory=True) for value in values]
+    for copy, value in zip(copies, values, strict=True):
+        copy.copy_(value, non_blocking=True)
+    done = torch.cuda.Event()
+    done.record()
+
+    def wait() -> list[NDArray[np.generic]]:
+        done.synchronize()
+        return [copy.numpy() for copy in copies]
+
+    return wait
 
 
 def use_cpu_threads(count: int | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from egoclean.errors import ModelError
+from egoclean.models.device import upload
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -61,6 +63,32 @@ def unit_pixels(frames: Frames, device: str) -> torch.Tensor:
     return bytes_on_device.permute(0, 1, 4, 2, 3).to(torch.float32).div_(255.0)
 
 
+def patch_pixels(frames: Frames, device: str, tubelet_frames: int, patch_px: int) -> torch.Tensor:
+    """Return uint8 ``(B, T, H, W, 3)`` as tokens ``(B, S, P, 3)`` in [0, 1], float32, on the device.
+
+    Order as :func:`patchify`. What crosses to a GPU are the bytes, while it computes on what came before.
+    """
+    picture_bytes = upload(frames, device)
+    batch, count, height, width, channels = picture_bytes.shape
+    rows, columns = height // patch_px, width // patch_px
+    split = picture_bytes.view(
+        batch, count // tubelet_frames, tubelet_frames, rows, patch_px, columns, patch_px, channels
+    )
+    ordered = split.permute(0, 1, 3, 5, 2, 4, 6, 7).to(torch.float32, memory_format=torch.contiguous_format)
+    return ordered.div_(255.0).view(batch, -1, tubelet_frames * patch_px * patch_px, channels)
+
+
+def normalised_patches(patches: torch.Tensor) -> torch.Tensor:
+    """Return ``(pixels - mean) / std`` per channel of ``(B, S, P, 3)``, as ``(B, S, P * 3)``."""
+    mean, std = _imagenet(patches.device)
+    return ((patches - mean) / std).flatten(2)
+
+
+@functools.cache
+def _imagenet(device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.tensor(IMAGENET_MEAN, device=device), torch.tensor(IMAGENET_STD, device=device)
+
+
 def imagenet_normalise(pixels: torch.Tensor) -> torch.Tensor:
     """Return ``(pixels - mean) / std`` per channel of ``(B, T, 3, H, W)``."""
     mean = torch.tensor(IMAGENET_MEAN, device=pixels.device).view(3, 1, 1)
@@ -93,7 +121,11 @@ def unpatchify(tokens: torch.Tensor, frames: int, size_px: int, tubelet_frames: 
 
 def patch_targets(pixels: torch.Tensor, tubelet_frames: int, patch_px: int, *, normalise: bool) -> PatchTargets:
     """Return the targets of every token of ``(B, T, 3, H, W)`` in [0, 1]; ``normalise`` as the model was trained."""
-    patches = patchify(pixels, tubelet_frames, patch_px)
+    return targets_of_patches(patchify(pixels, tubelet_frames, patch_px), normalise=normalise)
+
+
+def targets_of_patches(patches: torch.Tensor, *, normalise: bool) -> PatchTargets:
+    """Return the targets of tokens ``(B, S, P, 3)`` in [0, 1]; ``normalise`` as the model was trained."""
     if not normalise:
         zero = torch.zeros_like(patches[:, :, :1])
         return PatchTargets(patches, zero, torch.ones_like(zero))

@@ -42,7 +42,7 @@ class RotaryTables:
     def _up_to(self, count: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
         known = self._tables.get(device)
         if known is None or len(known[0]) < count:
-            cosine, sine = _tables(count, self._head_width, self._grid_side)
+            cosine, sine = rotary_tables(count, self._head_width, self._grid_side)
             known = self._tables[device] = cosine.to(device), sine.to(device)
         return known
 
@@ -62,7 +62,7 @@ def _tokens_of(features: torch.Tensor, masks: torch.Tensor | None = None) -> int
     return int(features.shape[1]) if masks is None else masks
 
 
-def _tables(count: int, head_width: int, grid_side: int) -> tuple[torch.Tensor, torch.Tensor]:
+def rotary_tables(count: int, head_width: int, grid_side: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return cosines and sines ``(count, head_width)``; sines are negative for the first of a pair."""
     slots = -(-count // (grid_side * grid_side))
     token = torch.arange(slots * grid_side * grid_side)

@@ -7,6 +7,7 @@ training. Changing future frames alone changes the prediction by exactly nothing
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,17 +37,19 @@ class Surprise:
     finite: NDArray[np.bool_]
 
 
-def predict_features(model: Any, pixels: torch.Tensor, context_frames: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return predicted features of every slot after the context, and the context's own features.
+def predict_features(
+    encode: Callable[[torch.Tensor], torch.Tensor], predictor: Any, patches: torch.Tensor, n_context: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return predicted features of every token after the context, and the context's own features.
 
-    Both come from ``pixels[:, :context_frames]`` alone. Shapes ``(B, n_target, d)`` and ``(B, n_context, d)``, tokens
-    in order time, row, column; ``pixels`` is ``(B, T, 3, H, W)``, normalised.
+    Both come from ``patches[:, :n_context]`` alone. Shapes ``(B, n - n_context, d)`` and ``(B, n_context, d)``, tokens
+    in order time, row, column; ``patches`` is ``(B, n, P * 3)``, normalised, and ``encode`` turns such patches into
+    features.
     """
-    context = model.encoder(pixel_values_videos=pixels[:, :context_frames]).last_hidden_state
-    batch, n_context = context.shape[:2]
-    total = n_context * pixels.shape[1] // context_frames
-    index = torch.arange(total, device=pixels.device).expand(batch, total)
-    predicted: torch.Tensor = model.predictor(
+    context = encode(patches[:, :n_context])
+    batch, total = patches.shape[:2]
+    index = torch.arange(total, device=patches.device).expand(batch, total)
+    predicted: torch.Tensor = predictor(
         encoder_hidden_states=context, context_mask=[index[:, :n_context]], target_mask=[index[:, n_context:]]
     ).last_hidden_state
     return predicted, context

@@ -20,9 +20,17 @@ from egoclean.core.masks import TokenGrid
 from egoclean.errors import ModelError
 from egoclean.models.batching import halving
 from egoclean.models.cards import ModelCard, model_spec
-from egoclean.models.device import DeviceChoice
+from egoclean.models.device import DeviceChoice, fetch, upload
+from egoclean.models.fused import VideoMaeParts
 from egoclean.models.loading import load_model
-from egoclean.models.pixels import Frames, PatchTargets, imagenet_normalise, patch_targets, require_frames, unit_pixels
+from egoclean.models.pixels import (
+    Frames,
+    PatchTargets,
+    normalised_patches,
+    patch_pixels,
+    require_frames,
+    targets_of_patches,
+)
 from egoclean.models.reconstruction import Reconstruction, draw_reconstruction
 
 Floats = NDArray[np.float64]
@@ -58,6 +66,7 @@ class VideoMaeScorer:
     def __init__(self, model: VideoMAEForPreTraining, card: ModelCard) -> None:
         self.card = card
         self._model = model
+        self._parts = VideoMaeParts(model)
         config: Any = model.config
         self._frame_count = int(config.num_frames)
         self._size_px = int(config.image_size)
@@ -93,11 +102,15 @@ class VideoMaeScorer:
         ------
         ModelError : for arrays of another type or shape, masks of unequal counts, or no memory for one window.
         """
+        return self.begin_score(frames, masks)()
+
+    def begin_score(self, frames: Frames, masks: Masks) -> Callable[[], ScoreBatch]:
+        """Give :meth:`score` to the device and return a function that waits for its result."""
         require_frames(frames, frame_count=self.frame_count, size_px=self.size_px)
         self._require_masks(masks, frames.shape[0])
         parts = halving(lambda start, stop: self._score(frames[start:stop], masks[start:stop]), frames.shape[0])
-        errors, zeros, pixels = (np.concatenate(column) for column in zip(*parts, strict=True))
-        return _summarise(errors, zeros, pixels)
+        wait = fetch([torch.cat(column) for column in zip(*parts, strict=True)])
+        return lambda: _summarise(*wait())
 
     def reconstruct(self, frames: Frames, mask: Masks, frame: int | None = None) -> Reconstruction:
         """Return pictures of what the model was shown, what it predicted and where it was wrong, for one frame.
@@ -119,10 +132,10 @@ class VideoMaeScorer:
         if not 0 <= index < self.frame_count:
             raise ModelError(f"The frame to draw must be from 0 to {self.frame_count - 1}, found {index}.")
         with torch.inference_mode():
-            targets, predict = self._prepare(windows)
+            targets, tokens = self._prepare(windows)
             hidden = torch.from_numpy(mask).to(self.card.device)
             prediction = torch.zeros_like(targets.normalised)
-            prediction[0, hidden] = predict(hidden[None])[0]
+            prediction[0, hidden] = self._predict(tokens, self._rows_of(masks))[0]
         if not bool(torch.isfinite(prediction).all()):
             raise ModelError(f"{self.card.model_id} predicted numbers that are not finite.")
         return draw_reconstruction(
@@ -130,41 +143,36 @@ class VideoMaeScorer:
             tubelet_frames=self._tubelet_frames, patch_px=self._patch_px,
         )  # fmt: skip
 
-    def _score(self, frames: Frames, masks: Masks) -> tuple[Floats, Floats, Floats]:
+    def _score(self, frames: Frames, masks: Masks) -> list[torch.Tensor]:
+        windows, count = masks.shape[:2]
+        at_once = count if self.card.device.startswith("cuda") else 1
+        columns = []
         with torch.inference_mode():
-            targets, predict = self._prepare(frames)
-            hidden = torch.from_numpy(masks).to(self.card.device)
-            columns = [_mask_errors(targets, predict, hidden[:, index]) for index in range(masks.shape[1])]
-            errors, zeros, pixels = (torch.stack(column, dim=1) for column in zip(*columns, strict=True))
-            return _to_numpy(errors), _to_numpy(zeros), _to_numpy(pixels)
+            targets, tokens = self._prepare(frames)
+            for first in range(0, count, at_once):
+                rows = self._rows_of(masks[:, first : first + at_once])
+                errors = _row_errors(targets, self._predict(tokens, rows), rows)
+                columns.append([column.view(windows, -1).double() for column in errors])
+            return [torch.cat(parts, dim=1) for parts in zip(*columns, strict=True)]
 
-    def _prepare(self, frames: Frames) -> tuple[PatchTargets, Callable[[torch.Tensor], torch.Tensor]]:
-        pixels = unit_pixels(frames, self.card.device)
-        targets = patch_targets(pixels, self._tubelet_frames, self._patch_px, normalise=self._normalise)
-        model = self._model.videomae
-        weights = model.embeddings.patch_embeddings.projection.weight
-        tokens = model.embeddings.patch_embeddings(imagenet_normalise(pixels).to(weights.dtype))
-        tokens = tokens + model.embeddings.position_embeddings.to(tokens)
-        patch_pixels = targets.normalised.shape[2]
+    def _prepare(self, frames: Frames) -> tuple[PatchTargets, torch.Tensor]:
+        """Return the targets of each window and its tokens ``(B, S, d)``: once for all of its masks."""
+        patches = patch_pixels(frames, self.card.device, self._tubelet_frames, self._patch_px)
+        targets = targets_of_patches(patches, normalise=self._normalise)
+        return targets, self._parts.tokens(normalised_patches(patches))
 
-        def predict(hidden: torch.Tensor) -> torch.Tensor:
-            return self._predict(tokens, hidden).float().view(len(hidden), -1, patch_pixels, 3)
+    def _predict(self, tokens: torch.Tensor, rows: _Rows) -> torch.Tensor:
+        """Return predictions ``(R, n_hidden, P, 3)`` in float32, in token order, from the visible tokens only."""
+        visible_tokens = tokens[rows.window[:, None], rows.visible]
+        predicted = self._parts.predict(visible_tokens, rows.visible, rows.hidden)
+        return predicted.float().view(*rows.hidden.shape, -1, 3)
 
-        return targets, predict
-
-    def _predict(self, tokens: torch.Tensor, hidden: torch.Tensor) -> torch.Tensor:
-        """Return predictions ``(B, n_hidden, P * 3)`` in token order, from the visible tokens only."""
-        batch, _, width = tokens.shape
-        state = self._model.videomae.encoder(tokens[~hidden].view(batch, -1, width)).last_hidden_state
-        if self._model.videomae.layernorm is not None:
-            state = self._model.videomae.layernorm(state)
-        state = self._model.encoder_to_decoder(state)
-        positions = self._model.position_embeddings.to(state).expand(batch, -1, -1)
-        width = positions.shape[2]
-        visible = state + positions[~hidden].view(batch, -1, width)
-        asked = self._model.mask_token + positions[hidden].view(batch, -1, width)
-        predicted: torch.Tensor = self._model.decoder(torch.cat([visible, asked], dim=1), asked.shape[1]).logits
-        return predicted
+    def _rows_of(self, masks: Masks) -> _Rows:
+        windows, count, tokens = masks.shape
+        order = np.argsort(masks.reshape(-1, tokens), axis=1, kind="stable")
+        split = tokens - int(masks[0, 0].sum())
+        window = np.repeat(np.arange(windows), count)
+        return _Rows(*(upload(values, self.card.device) for values in (window, order[:, :split], order[:, split:])))
 
     def _require_masks(self, masks: Masks, windows: int) -> None:
         tokens = self.mask_shape.tokens
@@ -198,14 +206,14 @@ def load_scorer(models: str, choice: DeviceChoice, *, download: bool = True) -> 
 
 
 def small_videomae_config() -> VideoMAEConfig:
-    """Return the configuration of the small model: 16 frames of 112 pixels in patches of 8, 1.4 M parameters."""
+    """Return the configuration of the small model: 16 frames of 112 pixels in patches of 8, 1.6 M parameters."""
     return VideoMAEConfig(
         image_size=112,
         patch_size=8,
         num_frames=16,
         tubelet_size=2,
         hidden_size=128,
-        num_hidden_layers=4,
+        num_hidden_layers=6,
         num_attention_heads=4,
         intermediate_size=512,
         use_mean_pooling=False,
@@ -216,13 +224,21 @@ def small_videomae_config() -> VideoMAEConfig:
     )
 
 
-def _mask_errors(
-    targets: PatchTargets, predict: Callable[[torch.Tensor], torch.Tensor], hidden: torch.Tensor
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """One row a window and mask: its window ``(R,)`` and its tokens ``(R, n_visible)`` and ``(R, n_hidden)``."""
+
+    window: torch.Tensor
+    visible: torch.Tensor
+    hidden: torch.Tensor
+
+
+def _row_errors(
+    targets: PatchTargets, prediction: torch.Tensor, rows: _Rows
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    batch = hidden.shape[0]
-    wanted = targets.normalised[hidden].view(batch, -1, *targets.normalised.shape[2:])
-    scale = targets.scale[hidden].view(batch, -1, 1, 3)
-    difference = predict(hidden) - wanted
+    wanted = targets.normalised[rows.window[:, None], rows.hidden]
+    scale = targets.scale[rows.window[:, None], rows.hidden]
+    difference = prediction - wanted
     return (
         difference.square().flatten(1).mean(1),
         wanted.square().flatten(1).mean(1),
@@ -238,7 +254,3 @@ def _summarise(errors: Floats, zeros: Floats, pixels: Floats) -> ScoreBatch:
     ratio = np.divide(mean, zero, out=np.full_like(mean, np.nan), where=zero > 0)
     finite = np.asarray(np.isfinite(errors).all(axis=1) & np.isfinite(pixels).all(axis=1))
     return ScoreBatch(errors, mean, spread, zero, 1.0 - ratio, pixels.mean(axis=1), finite)
-
-
-def _to_numpy(values: torch.Tensor) -> Floats:
-    return values.double().cpu().numpy()

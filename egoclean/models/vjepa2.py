@@ -6,6 +6,7 @@ of another size than the model's crop would get wrong positions without an error
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,9 +17,15 @@ from transformers import VJEPA2Config, VJEPA2Model
 from egoclean.errors import ModelError
 from egoclean.models.batching import halving
 from egoclean.models.cards import ModelCard, model_spec
-from egoclean.models.device import DeviceChoice
+from egoclean.models.device import DeviceChoice, fetch
+from egoclean.models.fused import Vjepa2Encoder
 from egoclean.models.loading import load_model
-from egoclean.models.pixels import Frames, imagenet_normalise, require_frames, unit_pixels
+from egoclean.models.pixels import (
+    Frames,
+    normalised_patches,
+    patch_pixels,
+    require_frames,
+)
 from egoclean.models.rotary import install_rotary_tables
 from egoclean.models.surprise import Surprise, feature_errors, predict_features, summarise_surprise
 
@@ -46,6 +53,8 @@ class Vjepa2Embedder:
         install_rotary_tables(model)
         self.card = card
         self._model = model
+        self._encoder = Vjepa2Encoder(model.encoder)
+        self._patch_px = int(model.config.patch_size)
 
     @property
     def size_px(self) -> int:
@@ -73,9 +82,14 @@ class Vjepa2Embedder:
         ------
         ModelError : for an array of another type or shape, or no memory for one window.
         """
+        return self.begin_embed(frames)()
+
+    def begin_embed(self, frames: Frames) -> Callable[[], Embedded]:
+        """Give :meth:`embed` to the device and return a function that waits for its result."""
         require_frames(frames, frame_count=None, size_px=self.size_px, multiple_of=self.tubelet_frames)
         parts = halving(lambda start, stop: self._tokens_over_space(frames[start:stop]), frames.shape[0])
-        return _embedded(np.concatenate(parts))
+        wait = fetch([torch.cat(parts)])
+        return lambda: _embedded(wait()[0])
 
     def surprise(self, frames: Frames, context_frames: int | None = None) -> Surprise:
         """Return how far each window's future is from what its first ``context_frames`` predict.
@@ -93,22 +107,33 @@ class Vjepa2Embedder:
 
     def embed_with_surprise(self, frames: Frames, context_frames: int | None = None) -> tuple[Embedded, Surprise]:
         """Return :meth:`embed` and :meth:`surprise` for one pass over the whole window, one over its context."""
+        return self.begin_embed_with_surprise(frames, context_frames)()
+
+    def begin_embed_with_surprise(
+        self, frames: Frames, context_frames: int | None = None
+    ) -> Callable[[], tuple[Embedded, Surprise]]:
+        """Give :meth:`embed_with_surprise` to the device and return a function that waits for its result."""
         require_frames(frames, frame_count=None, size_px=self.size_px, multiple_of=self.tubelet_frames)
         context = self._context_frames(frames.shape[1], context_frames)
         parts = halving(lambda start, stop: self._embed_and_predict(frames[start:stop], context), frames.shape[0])
-        tokens, errors, persistence = (np.concatenate(column) for column in zip(*parts, strict=True))
-        return _embedded(tokens), summarise_surprise(errors, persistence)
+        wait = fetch([torch.cat(column) for column in zip(*parts, strict=True)])
 
-    def _embed_and_predict(self, frames: Frames, context_frames: int) -> tuple[Vectors, Vectors, Vectors]:
+        def result() -> tuple[Embedded, Surprise]:
+            tokens, errors, persistence = wait()
+            return _embedded(tokens), summarise_surprise(errors, persistence)
+
+        return result
+
+    def _embed_and_predict(self, frames: Frames, context_frames: int) -> list[torch.Tensor]:
         with torch.inference_mode():
-            pixels = imagenet_normalise(unit_pixels(frames, self.card.device))
-            features = self._encode(pixels)
-            slots, side = frames.shape[1] // self.tubelet_frames, self.size_px // self.card.patch_px
-            predicted, context = predict_features(self._model, pixels, context_frames)
+            patches = self._patches(frames)
+            features = self._encode(patches)
+            slots, side = frames.shape[1] // self.tubelet_frames, self.size_px // self._patch_px
+            n_context = context_frames // self.tubelet_frames * side * side
+            predicted, context = predict_features(self._encode, self._model.predictor, patches, n_context)
             errors = feature_errors(features, predicted, context, side * side)
-            tokens: Vectors = features.view(len(frames), slots, -1, self.width).float().mean(dim=2).cpu().numpy()
-            maps = [item.view(len(frames), -1, side, side).cpu().numpy() for item in errors]
-            return tokens, maps[0], maps[1]
+            tokens = features.view(len(frames), slots, -1, self.width).mean(dim=2, dtype=torch.float32)
+            return [tokens, *(item.view(len(frames), -1, side, side) for item in errors)]
 
     def _context_frames(self, frame_count: int, asked: int | None) -> int:
         tubelet = self.tubelet_frames
@@ -120,17 +145,18 @@ class Vjepa2Embedder:
             )
         return context
 
-    def _tokens_over_space(self, frames: Frames) -> Vectors:
+    def _tokens_over_space(self, frames: Frames) -> torch.Tensor:
         with torch.inference_mode():
-            features = self._encode(imagenet_normalise(unit_pixels(frames, self.card.device)))
+            features = self._encode(self._patches(frames))
             by_time = features.view(len(frames), frames.shape[1] // self.tubelet_frames, -1, self.width)
-            pooled: Vectors = by_time.float().mean(dim=2).cpu().numpy()
-            return pooled
+            return by_time.mean(dim=2, dtype=torch.float32)
 
-    def _encode(self, pixels: torch.Tensor) -> torch.Tensor:
+    def _patches(self, frames: Frames) -> torch.Tensor:
+        return normalised_patches(patch_pixels(frames, self.card.device, self.tubelet_frames, self._patch_px))
+
+    def _encode(self, patches: torch.Tensor) -> torch.Tensor:
         """Return the encoder's features ``(B, tokens, d)`` after its final layer norm, in order time, row, column."""
-        features: torch.Tensor = self._model.encoder(pixel_values_videos=pixels).last_hidden_state
-        return features
+        return self._encoder(patches)
 
 
 def load_embedder(models: str, choice: DeviceChoice, *, download: bool = True) -> Vjepa2Embedder:
@@ -149,19 +175,19 @@ def load_embedder(models: str, choice: DeviceChoice, *, download: bool = True) -
 
 
 def small_vjepa2_config() -> VJEPA2Config:
-    """Return the small model's configuration: 64 frames of 128 pixels in 512 tokens, width 192, 3.8 M parameters."""
+    """Return the small model's configuration: 64 frames of 96 pixels in 1,152 tokens, width 192, 3.7 M parameters."""
     return VJEPA2Config(
-        crop_size=128,
-        patch_size=32,
+        crop_size=96,
+        patch_size=16,
         frames_per_clip=64,
         tubelet_size=2,
         hidden_size=192,
         num_attention_heads=3,
         num_hidden_layers=6,
         mlp_ratio=3,
-        pred_hidden_size=96,
-        pred_num_attention_heads=3,
-        pred_num_hidden_layers=3,
+        pred_hidden_size=128,
+        pred_num_attention_heads=4,
+        pred_num_hidden_layers=4,
         pred_num_mask_tokens=2,
         pred_zero_init_mask_tokens=False,
     )

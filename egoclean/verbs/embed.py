@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from egoclean.verbs.window_source import (
     drop_notes,
     job_video,
     job_windows,
+    reading_threads,
     window_frame_count,
     window_pictures,
 )
@@ -43,15 +44,18 @@ def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None
     found = job_windows(job, cache)
     video = job_video(job, cache)
     embedder = shared_embedder(config.models, config.device, job.workers)
+    threads = reading_threads(embedder.card.device)
     count = window_frame_count(job.clip, config.frames)
 
     def pictures(windows: Sequence[Window]) -> Any:
-        return window_pictures(job.clip, video, windows, count, embedder.size_px, config.crop)
+        return window_pictures(job.clip, video, windows, count, embedder.size_px, config.crop, threads=threads)
 
-    def compute(windows: Sequence[Window], frames: list[Any]) -> Columns:
+    def compute(windows: Sequence[Window], frames: list[Any]) -> Callable[[], Columns]:
         stacked = np.stack(frames)
+        wait = begin_embed_batch(embedder, stacked, config)
         seconds = np.array([window.stop_s - window.start_s for window in windows])
-        return {**embed_batch(embedder, stacked, config), "turn": turning(stacked) / seconds}
+        turn = turning(stacked) / seconds
+        return lambda: {**wait(), "turn": turn}
 
     folder_of_chunks = cache.partial_folder(job.key)
     done = windows_in_chunks(folder_of_chunks, found.windows, config.batch, pictures, compute, progress)
@@ -70,14 +74,26 @@ def embed_batch(embedder: Any, frames: Any, config: EmbedConfig) -> Columns:
 
     ``surprise`` is the prediction error relative to "nothing changes"; windows shorter than two tubelets have none.
     """
+    return begin_embed_batch(embedder, frames, config)()
+
+
+def begin_embed_batch(embedder: Any, frames: Any, config: EmbedConfig) -> Callable[[], Columns]:
+    """Give :func:`embed_batch` to the device and return a function that waits for its result."""
     if not config.surprise or frames.shape[1] < 2 * embedder.tubelet_frames:
-        embedded = embedder.embed(frames)
-        return {"emb": embedded.means, "temb": embedded.tokens}
-    embedded, surprise = embedder.embed_with_surprise(frames)
+        wait = embedder.begin_embed(frames)
+        return lambda: _embedding_columns(wait())
+    both = embedder.begin_embed_with_surprise(frames)
+    return lambda: _surprise_columns(*both())
+
+
+def _embedding_columns(embedded: Any) -> Columns:
+    return {"emb": embedded.means, "temb": embedded.tokens}
+
+
+def _surprise_columns(embedded: Any, surprise: Any) -> Columns:
     finite = surprise.finite
     return {
-        "emb": embedded.means,
-        "temb": embedded.tokens,
+        **_embedding_columns(embedded),
         "surprise": np.where(finite, surprise.relative, np.nan),
         "surprise_error": np.where(finite, surprise.error, np.nan),
         "surprise_persistence": np.where(finite, surprise.persistence, np.nan),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from egoclean.store.tables import write_table
 from egoclean.verbs.chunks import Columns, windows_in_chunks
 from egoclean.verbs.job import Job, Made, ProgressCallback
 from egoclean.verbs.models import model_key
-from egoclean.verbs.window_source import drop_notes, job_video, job_windows, window_pictures
+from egoclean.verbs.window_source import drop_notes, job_video, job_windows, reading_threads, window_pictures
 
 
 def key(clip: Clip, inputs: Mapping[str, str], config: ScoreConfig) -> EntryKey:
@@ -34,12 +34,15 @@ def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None
     found = job_windows(job, cache)
     video = job_video(job, cache)
     scorer = shared_scorer(config.models, config.device, job.workers)
+    threads = reading_threads(scorer.card.device)
 
     def pictures(windows: Sequence[Window]) -> Any:
-        return window_pictures(job.clip, video, windows, scorer.frame_count, scorer.size_px, config.crop)
+        return window_pictures(
+            job.clip, video, windows, scorer.frame_count, scorer.size_px, config.crop, threads=threads
+        )
 
-    def compute(windows: Sequence[Window], frames: list[Any]) -> Columns:
-        return score_batch(scorer, job.clip.sha256, windows, np.stack(frames), config)
+    def compute(windows: Sequence[Window], frames: list[Any]) -> Callable[[], Columns]:
+        return begin_score_batch(scorer, job.clip.sha256, windows, np.stack(frames), config)
 
     folder_of_chunks = cache.partial_folder(job.key)
     done = windows_in_chunks(folder_of_chunks, found.windows, config.batch, pictures, compute, progress)
@@ -58,16 +61,27 @@ def score_batch(scorer: Any, fingerprint: str, windows: Sequence[Window], frames
 
     Beside the score stand its trivial explanations: motion, blur, brightness and texture of the same frames.
     """
+    return begin_score_batch(scorer, fingerprint, windows, frames, config)()
+
+
+def begin_score_batch(
+    scorer: Any, fingerprint: str, windows: Sequence[Window], frames: Any, config: ScoreConfig
+) -> Callable[[], Columns]:
+    """Give :func:`score_batch` to the device and return a function that waits for its result."""
     masks = np.stack([masks_of(scorer.mask_shape, fingerprint, window, config) for window in windows])
-    result = scorer.score(frames, masks)
+    wait = scorer.begin_score(frames, masks)
+    explanations = explain(frames).columns()
+    return lambda: {**_score_columns(wait()), **explanations}
+
+
+def _score_columns(result: Any) -> Columns:
     columns = {
         "score": result.mean,
         "score_stderr": result.standard_error,
         "skill": result.skill,
         "pixel_mse": result.pixel_mse,
     }
-    finite = {name: np.where(result.finite, values, np.nan) for name, values in columns.items()}
-    return {**finite, **explain(frames).columns()}
+    return {name: np.where(result.finite, values, np.nan) for name, values in columns.items()}
 
 
 def masks_of(grid: TokenGrid, fingerprint: str, window: Window, config: ScoreConfig) -> Any:

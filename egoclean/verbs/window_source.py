@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -18,6 +19,8 @@ from egoclean.store.cache import Cache
 from egoclean.verbs.job import Job
 
 Pictures = NDArray[np.uint8]
+
+MOST_READING_THREADS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,14 @@ def job_video(job: Job, cache: Cache) -> MediaLocation | None:
 
 
 def window_pictures(
-    clip: Clip, video: MediaLocation | None, windows: Sequence[Window], count: int, size_px: int, crop: str
+    clip: Clip,
+    video: MediaLocation | None,
+    windows: Sequence[Window],
+    count: int,
+    size_px: int,
+    crop: str,
+    *,
+    threads: int = 1,
 ) -> Iterator[Pictures]:
     """Yield ``count`` square pictures for each window, uint8 ``(count, size_px, size_px, 3)`` RGB, in order.
 
@@ -95,7 +105,12 @@ def window_pictures(
     from egoclean.media.frames import read_frames
 
     indices = [frames_of_window(window, count) for window in windows]
-    yield from read_frames(video, indices, size_px, crop)
+    yield from read_frames(video, indices, size_px, crop, threads=threads)
+
+
+def reading_threads(device: str) -> int:
+    """Return how many threads are to decode for a network on ``device``: a GPU outruns one, a CPU has none to spare."""
+    return min(MOST_READING_THREADS, os.cpu_count() or 1) if device.startswith("cuda") else 1
 
 
 def window_frame_count(clip: Clip, wanted: int) -> int:

@@ -4,13 +4,19 @@ import torch
 from torch.nn.functional import layer_norm
 
 from egoclean.errors import ModelError
-from egoclean.models.pixels import imagenet_normalise, unit_pixels
+from egoclean.models.pixels import imagenet_normalise, normalised_patches, patch_pixels, unit_pixels
 from egoclean.models.surprise import predict_features, summarise_surprise
 from egoclean.models.vjepa2 import Vjepa2Embedder
 
 
 def normalised(frames):
     return imagenet_normalise(unit_pixels(frames, "cpu"))
+
+
+def prediction(embedder, frames, context_frames):
+    """Predicted features and those of the context, from patches of 32 pixels and 2 frames: 16 tokens a slot."""
+    patches = normalised_patches(patch_pixels(frames, "cpu", 2, 32))
+    return predict_features(embedder._encode, embedder._model.predictor, patches, context_frames // 2 * 16)
 
 
 def other_future(frames, context_frames):
@@ -23,7 +29,7 @@ def test_the_future_leaks_nothing_into_its_prediction(embedder, make_frames):
     frames = make_frames(2, 16, embedder.size_px)
     changed = other_future(frames, 8)
     with torch.inference_mode():
-        first, second = (predict_features(embedder._model, normalised(item), 8)[0] for item in (frames, changed))
+        first, second = (prediction(embedder, item, 8)[0] for item in (frames, changed))
     assert float((first - second).abs().max()) == 0.0
 
 
@@ -42,10 +48,11 @@ def test_the_single_pass_call_does_leak(embedder, published, make_frames):
 
 def test_prediction_equals_the_published_predictor_on_the_context(embedder, published, make_frames):
     """With all frames after the context cut off, the published call sees the same context and cannot leak."""
-    pixels = normalised(make_frames(1, 16, embedder.size_px))
+    frames = make_frames(1, 16, embedder.size_px)
+    pixels = normalised(frames)
     index = torch.arange(8 * 16)[None]
     with torch.inference_mode():
-        found, context = predict_features(embedder._model, pixels, 8)
+        found, context = prediction(embedder, frames, 8)
         expected_context = published.get_vision_features(pixels[:, :8])
         expected = published.predictor(
             encoder_hidden_states=expected_context, context_mask=[index[:, :64]], target_mask=[index[:, 64:]]
@@ -62,7 +69,7 @@ def test_surprise_against_the_slow_way(embedder, published, make_frames):
     pixels = normalised(frames)
     with torch.inference_mode():
         wanted = layer_norm(published.get_vision_features(pixels), (embedder.width,))
-        predicted, context = predict_features(embedder._model, pixels, 12)
+        predicted, context = prediction(embedder, frames, 12)
     last = layer_norm(context[:, -16:], (embedder.width,))
     for window in range(2):
         errors, stays = [], []

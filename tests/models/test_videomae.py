@@ -98,9 +98,9 @@ def test_hidden_pixels_do_not_reach_the_prediction(scorer, make_frames):
         time, place = divmod(int(token), grid.positions)
         y, x = (PATCH * value for value in divmod(place, grid.columns))
         changed[0, 2 * time : 2 * time + 2, y : y + PATCH, x : x + PATCH] = 200
-    hidden = torch.from_numpy(mask)[None]
+    rows = scorer._rows_of(mask[None, None])
     with torch.inference_mode():
-        outputs = [scorer._prepare(item)[1](hidden) for item in (frames, changed)]
+        outputs = [scorer._predict(scorer._prepare(item)[1], rows) for item in (frames, changed)]
     assert torch.equal(outputs[0], outputs[1])
 
 
