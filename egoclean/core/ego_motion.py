@@ -11,6 +11,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
+from scipy.signal.windows import tukey
 
 from egoclean.core.similarity import Float32, Float64, Floats
 
@@ -21,6 +22,8 @@ LOOKED_AT = 16
 """Frames of a window that are looked at, evenly spaced."""
 
 _SOFT_PX = 2.5
+_TAPER = 0.3
+_BLACK = 6 / 255
 _FLAT = 1e-6
 
 
@@ -46,14 +49,17 @@ def turning(frames: NDArray[np.uint8]) -> Float64:
 def picture_shifts(pictures: Floats) -> Float64:
     """Return ``out[i] = (down, right)``: how far what is in picture ``i`` has moved in ``i + 1``, shape ``(T - 1, 2)``.
 
-    In pixels of ``pictures (T, H, W)``: the highest point of the softened phase correlation, to a fraction of a pixel
-    by a parabola; at most half a side. Zeros where a picture is flat.
+    In pixels of ``pictures (T, H, W)``, 0 for black: the highest point of the softened phase correlation, to a
+    fraction of a pixel by a parabola; at most half a side. Zeros where a picture is flat.
     """
     if pictures.ndim != 3 or pictures.size == 0:
         raise ValueError(f"pictures must have shape (T, H, W), found {pictures.shape}.")
     _, height, width = pictures.shape
     window, soft = _weights(height, width)
-    centred = pictures - pictures.mean(axis=(1, 2), keepdims=True, dtype=np.float32)
+    # What stays black lies outside the lens: it moves with the camera and would say that nothing moves.
+    seen = pictures.max(axis=0) > _BLACK if pictures.min() >= 0 else np.ones((height, width), dtype=np.bool_)
+    means = pictures[:, seen].mean(axis=1, dtype=np.float32) if seen.any() else np.zeros(len(pictures), np.float32)
+    centred = np.where(seen, pictures - means[:, None, None], 0.0)
     waves = fft.rfft2(np.asarray(centred * window, dtype=np.float32))
     cross = waves[1:] * waves[:-1].conj()
     strength = np.abs(cross)
@@ -68,11 +74,12 @@ def picture_shifts(pictures: Floats) -> Float64:
 
 @lru_cache(maxsize=4)
 def _weights(height: int, width: int) -> tuple[Float32, Float32]:
-    """Return what pictures are multiplied by, so that their edges do not count, and their waves.
+    """Return what pictures are multiplied by, so that their ends do not count, and what their waves are.
 
+    Most of the border counts fully: hands are in the middle, and what stands still is around them.
     Fine detail is mostly noise: the correlation is softened, which also makes its top a smooth hill.
     """
-    window = np.outer(np.hanning(height + 2)[1:-1], np.hanning(width + 2)[1:-1])
+    window = np.outer(tukey(height, _TAPER), tukey(width, _TAPER))
     rate = np.hypot(fft.fftfreq(height)[:, None], fft.rfftfreq(width)[None, :])
     return window.astype(np.float32), np.exp(-((np.pi * _SOFT_PX * rate) ** 2)).astype(np.float32)
 
