@@ -2,7 +2,7 @@
 
     PYTHONPATH=. python bench/camera_turning.py --work FOLDER
 
-One line a clip: Spearman's correlation over its windows with the true turning, of what is measured and of motion energy.
+One line a clip: Spearman's correlation over its windows with the true turning, of the measure and of motion energy.
 """
 
 from __future__ import annotations
