@@ -1,23 +1,29 @@
 """How well temporal structure is found on clips of the demo world whose truth is known.
 
-    python bench/structure.py [--clips 60] [--seed 5000] [--noise 1.0] [--speed] [--out bench/results/structure.json]
+    python bench/structure.py [--clips 60] [--seed 5000] [--embeddings truth|model|both] [--work DIR] [--noise 1.0]
+        [--speed] [--out bench/results/structure.json]
 
-Clips come from seeds that nothing was tuned on (development used seeds below 5000). Embeddings are made
-from the truth itself, so that the method is judged apart from the model; ``published`` is the method this replaces on
-the same embeddings, ``novelty`` the peaks of the novelty curve as boundaries.
+Clips come from seeds that nothing was tuned on (development used seeds below 5000). ``truth``: embeddings are made
+from the truth itself, so that the method is judged apart from the model. ``model``: each clip is drawn at the model's
+size and embedded by the bundled V-JEPA 2; pictures and embeddings stay in the ``--work`` folder. ``published`` is the
+method this replaces on the same embeddings, ``novelty`` the peaks of the novelty curve as boundaries.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterable, Sequence
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.signal import find_peaks
-from structure_clips import WINDOW_S, TruthEmbeddings, truth_embeddings
+from structure_clips import Embeddings, truth_embeddings
 from structure_speed import LOADS, measure
 
 from egoclean.core.anomaly import published_anomalies
@@ -169,45 +175,75 @@ def _f1(counts: Iterable[tuple[int, int, int]]) -> float:
     return 2 * hits / (found + true) if found + true else 1.0
 
 
-def run(seeds: Iterable[int], noise: float = 1.0) -> dict[str, list[Verdict]]:
-    """Return the verdicts of each method on truth-made embeddings."""
+def run(
+    seeds: Iterable[int], embed: Callable[[FactoryClip], Embeddings] = truth_embeddings
+) -> dict[str, list[Verdict]]:
+    """Return the verdicts of each method on the embeddings that ``embed`` makes."""
     verdicts: dict[str, list[Verdict]] = {"ours": [], "published": [], "novelty": []}
     for seed in seeds:
         clip, kind = bench_clip(seed)
-        made: TruthEmbeddings = truth_embeddings(clip, noise)
-        structure = analyse(made.means, made.starts_s, made.tokens, WINDOW_S)
+        made = embed(clip)
+        structure = analyse(made.means, made.starts_s, made.tokens, made.window_s)
         for method, found in verdicts.items():
             found.append(judge(clip, kind, structure, method))
     return verdicts
 
 
+def embedding_makers(options: argparse.Namespace) -> dict[str, Callable[[FactoryClip], Embeddings]]:
+    """Return by name what makes the embeddings; the clips a model is to see are drawn first."""
+    makers: dict[str, Callable[[FactoryClip], Embeddings]] = {}
+    if options.embeddings != "model":
+        makers["truth"] = partial(truth_embeddings, noise=options.noise)
+    if options.embeddings != "truth":
+        from structure_rendered import draw_clips, embedder_of, model_embeddings
+
+        embedder = embedder_of()
+        clips = [bench_clip(seed)[0] for seed in range(options.seed, options.seed + options.clips)]
+        draw_clips(clips, options.work, embedder.size_px, options.processes)
+        trained = "trained" if embedder.card.trained else "UNTRAINED"
+        print(f"model: {embedder.card.model_id}, {trained}, weights {embedder.card.weights_sha256[:12]}")
+        makers["model"] = partial(model_embeddings, folder=options.work, embedder=embedder)
+    return makers
+
+
 def main() -> None:
-    """Run the bench, print the table and write the result."""
+    """Run the bench, print the tables and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, default=60)
     parser.add_argument("--seed", type=int, default=FIRST_REPORTED_SEED)
-    parser.add_argument("--noise", type=float, default=1.0)
+    parser.add_argument("--embeddings", choices=("truth", "model", "both"), default="truth")
+    parser.add_argument("--noise", type=float, default=1.0, help="of truth-made embeddings")
+    parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "structure-bench")
+    parser.add_argument("--processes", type=int, default=2, help="that draw clips")
     parser.add_argument("--out", type=Path)
     parser.add_argument("--speed", action="store_true", help="also measure time and memory on long clips")
     parser.add_argument("--details", action="store_true")
     options = parser.parse_args()
-    verdicts = run(range(options.seed, options.seed + options.clips), options.noise)
-    summary = {method: summarise(found) for method, found in verdicts.items()}
-    for name in summary["ours"]:
-        print(f"{name:34}", *(f"{method} {values[name]:.3f}" for method, values in summary.items()))
-    if options.details:
-        for verdict in verdicts["ours"]:
+    began_s = time.perf_counter()
+    result: dict[str, Any] = {"seeds": [options.seed, options.seed + options.clips]}
+    for name, embed in embedding_makers(options).items():
+        verdicts = run(range(options.seed, options.seed + options.clips), embed)
+        summary = {method: summarise(found) for method, found in verdicts.items()}
+        print_summary(name, summary)
+        for verdict in verdicts["ours"] if options.details else ():
             print(verdict)
-    speeds = [measure(load) for load in LOADS] if options.speed else []
-    for speed in speeds:
-        print(f"{speed.name}: {speed.cpu_s:.1f} CPU-s, {speed.clock_s:.1f} s, {speed.peak_bytes / 1e9:.2f} GB")
+        clips = {method: [asdict(verdict) for verdict in found] for method, found in verdicts.items()}
+        result[name] = {"summary": summary, "clips": clips}
+    result["seconds"] = round(time.perf_counter() - began_s, 1)
+    result["speed"] = [asdict(speed) for speed in map(measure, LOADS)] if options.speed else []
+    for speed in result["speed"]:
+        print(
+            f"{speed['name']}: {speed['cpu_s']:.1f} CPU-s, {speed['clock_s']:.1f} s, {speed['peak_bytes'] / 1e9:.2f} GB"
+        )
     if options.out:
-        result = {
-            "speed": [asdict(speed) for speed in speeds],
-            "summary": summary,
-            "clips": {name: [asdict(v) for v in found] for name, found in verdicts.items()},
-        }
         options.out.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
+
+
+def print_summary(embeddings: str, summary: Mapping[str, Mapping[str, float]]) -> None:
+    """Print one line a figure, one column a method."""
+    print(f"{embeddings}-made embeddings")
+    for name in summary["ours"]:
+        print(f"  {name:32}", *(f"{method} {values[name]:.3f}" for method, values in summary.items()))
 
 
 if __name__ == "__main__":

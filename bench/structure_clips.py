@@ -17,15 +17,16 @@ WINDOW_S, STRIDE_S, PLACES, WIDTH = 64 / 30, 1.0, 32, 192
 
 
 @dataclass(frozen=True)
-class TruthEmbeddings:
-    """Embeddings of one clip: ``means`` (n, d), ``tokens`` (n, t, d), ``starts_s`` (n,)."""
+class Embeddings:
+    """Embeddings of one clip: ``means`` (n, d), ``tokens`` (n, t, d), ``starts_s`` (n,), each ``window_s`` long."""
 
     means: np.ndarray
     tokens: np.ndarray
     starts_s: np.ndarray
+    window_s: float
 
 
-def truth_embeddings(clip: FactoryClip, noise: float = 1.0) -> TruthEmbeddings:
+def truth_embeddings(clip: FactoryClip, noise: float = 1.0) -> Embeddings:
     """Return the embeddings of a clip; ``noise`` scales every disturbance, 1 is a fair model, 2 a poor one."""
     rng = rng_for(clip.seed, "truth embeddings")
     vectors = _Vectors(rng_for(clip.worker.seed, "truth vectors"))
@@ -42,7 +43,7 @@ def truth_embeddings(clip: FactoryClip, noise: float = 1.0) -> TruthEmbeddings:
     tokens += rng_for(0, "place").normal(0.0, 0.5, (1, PLACES, WIDTH)) / np.sqrt(WIDTH) * 2
     tokens += noise * 0.9 * rng.normal(size=tokens.shape) / np.sqrt(WIDTH)
     tokens = tokens.astype(np.float32)
-    return TruthEmbeddings(tokens.mean(axis=1), tokens, starts_s)
+    return Embeddings(tokens.mean(axis=1), tokens, starts_s, WINDOW_S)
 
 
 class _Vectors:

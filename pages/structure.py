@@ -14,7 +14,10 @@ clip = choice.clip_picker(library, "structure")
 structure = structure_view.found(library, clip)
 structure_view.show_numbers(structure)
 
-video = st.container()
+switches, video = st.container(horizontal=True), st.container()
+with switches:
+    truth = structure_view.choose_truth(library, clip)
+    curves = structure_view.choose_curves(library, clip, structure)
 tables, likeness = st.columns(2, gap="medium")
 with likeness:
     st.subheader("Self-similarity", anchor=False, help=meaning("similarity"))
@@ -31,5 +34,13 @@ with video:
     if moments is not None:
         structure_view.show_two_moments(library, clip, moments)
     start_s = span[0] if span else 0.0
-    curves = structure_view.curves(structure)
-    clip_view.show_player(library, clip, time_s=start_s, span=span, loop=span is not None, curves=curves)
+    clip_view.show_player(
+        library,
+        clip,
+        time_s=start_s,
+        span=span,
+        loop=span is not None,
+        lanes=structure_view.LANES,
+        known=truth,
+        curves=curves,
+    )

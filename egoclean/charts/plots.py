@@ -138,7 +138,7 @@ def _draw_detections(axes: Axes, structure: Structure) -> None:
             2,
             segment.stop_s - segment.start_s,
             left=segment.start_s,
-            color=SEGMENT_COLOURS[segment.label],
+            color=SEGMENT_COLOURS.get(segment.label, "white"),
             edgecolor="white",
         )
     for number, cycle in enumerate(structure.cycles):

@@ -8,6 +8,7 @@ signal in two, so a clip with nothing wrong gets anomalies too; :func:`separatio
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -120,7 +121,8 @@ def published_anomalies(
     """Return the spans the published method finds; none when ``abstain`` and the smoothed score has one mode.
 
     ``typicality`` is the row mean of the (token-level) similarity, shape ``(n,)``. A span is the union of its windows'
-    centre +- stride / 2. Empty for fewer windows than ``debounce`` or a constant signal.
+    centre +- stride / 2, so a hole in the footage ends it. Empty for fewer windows than ``debounce`` or a constant
+    signal.
     """
     score = moving_average(1.0 - np.asarray(typicality, dtype=np.float64), smoothing)
     if len(score) < max(2, debounce) or np.ptp(score) <= 1e-9:
@@ -131,7 +133,7 @@ def published_anomalies(
     upper, lower = score[score > threshold].mean(), score[score <= threshold].mean()
     release = threshold - HYSTERESIS * (upper - lower)
     found = []
-    for first, stop in hysteresis_runs(score, threshold, release, debounce):
+    for first, stop in _unbroken(hysteresis_runs(score, threshold, release, debounce), centres_s, stride_s):
         start_s, stop_s = centres_s[first] - stride_s / 2, centres_s[stop - 1] + stride_s / 2
         if stop_s - start_s >= minimum_s:
             peak = int(first + np.argmax(score[first:stop]))
@@ -141,3 +143,12 @@ def published_anomalies(
                 )
             )
     return tuple(found)
+
+
+def _unbroken(runs: NDArray[np.int64], centres_s: Float64, stride_s: float) -> list[tuple[int, int]]:
+    holes = np.flatnonzero(np.diff(centres_s) > 1.5 * stride_s) + 1
+    parts = []
+    for first, stop in runs:
+        edges = [int(first), *holes[(holes > first) & (holes < stop)].tolist(), int(stop)]
+        parts += list(pairwise(edges))
+    return parts

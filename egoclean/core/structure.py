@@ -16,9 +16,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from threadpoolctl import threadpool_limits
 
 from egoclean.config import StructureConfig
 from egoclean.core.anomaly import Anomaly, moving_average, published_anomalies
+from egoclean.core.gaps import GAP, cut_out, gap_spans, whole_cycles
 from egoclean.core.period import Period, PeriodOverTime, estimate_period, lag_spectrum, period_over_time
 from egoclean.core.repeats import Cycle, cycle_starts, describe_cycles, regularity
 from egoclean.core.segments import (
@@ -112,9 +114,23 @@ def analyse(
     Raises
     ------
     ValueError : for NaN, infinite or zero rows (by number), times that do not increase (by row), lengths that differ
-        (both shapes), or no windows. One window, or constant embeddings, give no cycles and no anomalies.
+        (both shapes), or no windows. One window, or constant embeddings, give no cycles and no anomalies. A hole in
+        the footage is a segment of its own, labelled ``gap``: no cycle and no anomaly reaches across it.
     """
-    config = config or StructureConfig()
+    # Thousands of small products: on a busy machine threads that wait for each other take twice the time of one.
+    with threadpool_limits(limits=1, user_api="blas"):
+        return _analyse(embeddings, times_s, tokens, window_s, config or StructureConfig(), covariates, elsewhere)
+
+
+def _analyse(
+    embeddings: Floats,
+    times_s: ArrayLike,
+    tokens: Floats | None,
+    window_s: float | None,
+    config: StructureConfig,
+    covariates: ArrayLike | None,
+    elsewhere: tuple[Float64, int] | None,
+) -> Structure:
     starts = check_inputs(embeddings, times_s, tokens)
     if window_s is not None and not (math.isfinite(window_s) and window_s > 0):
         raise ValueError(f"window_s must be a positive number of seconds, found {window_s}.")
@@ -136,10 +152,12 @@ def analyse(
     coarse, rows, parts = _segment(stream)
     blocks, apart = parts.cycle_long_blocks(coarse), coarse.steps(APART_S)
     residuals = match_residuals(rows, coarse.values, blocks, apart)
+    residuals[~coarse.present] = np.nan
     shifts = find_shifts(residuals, np.repeat(parts.groups, np.diff(parts.edges)), coarse.step_s)
     edges = [edge for shift in shifts for edge in (shift.first, shift.stop)]
-    segments = parts.split(edges, coarse.steps(LEAST_SEGMENT_S)).segments(coarse)
-    by_work = [_cycles(stream, work) for work in parts.works]
+    gaps = gap_spans(starts, max(length_s, stride_s))
+    segments = cut_out(parts.split(edges, coarse.steps(LEAST_SEGMENT_S)).segments(coarse), gaps)
+    by_work = [whole_cycles(_cycles(stream, work), gaps) for work in parts.works]
     period = _main_period(parts.works, by_work)
     cycles = tuple(sorted((cycle for found in by_work for cycle in found), key=lambda cycle: cycle.start_s))
     odd = [*_odd_stretches(segments, config.minimum_anomaly_s), *_shifted(shifts, coarse, config.minimum_anomaly_s)]
@@ -235,9 +253,9 @@ def _odd_stretches(segments: tuple[Segment, ...], minimum_s: float) -> tuple[Ano
         return ()
     runs: list[list[Segment]] = []
     for before, segment in zip((None, *segments[:-1]), segments, strict=True):
-        if segment.label == REPETITIVE:
+        if segment.label in (REPETITIVE, GAP):
             continue
-        if before is not None and before.label != REPETITIVE:
+        if before is not None and before.label not in (REPETITIVE, GAP):
             runs[-1].append(segment)
         else:
             runs.append([segment])

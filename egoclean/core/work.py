@@ -112,9 +112,11 @@ def match_levels(rows: Float32, edges: Edges, apart_points: int) -> Float64:
 
 
 def _medians(values: Float32, starts: Edges) -> Float64:
-    """Return the median of each stretch of ``values``; ``starts`` are their first places and, last, the number."""
+    """Return the median of each stretch of cosines; ``starts`` are their first places and, last, the number."""
     lengths = np.diff(starts)
-    ordered = values[np.lexsort((values, np.repeat(np.arange(len(lengths)), lengths)))].astype(np.float64)
+    # Cosines span 2, so 4 apart the stretches keep their order in one plain sort, a tenth of the time of a lexsort.
+    apart = np.repeat(4.0 * np.arange(len(lengths)), lengths)
+    ordered = np.sort(values + apart) - apart
     return np.asarray((ordered[starts[:-1] + (lengths - 1) // 2] + ordered[starts[:-1] + lengths // 2]) / 2)
 
 

@@ -29,10 +29,12 @@ def show_player(
     span: tuple[float, float] | None = None,
     loop: bool = False,
     lanes: Sequence[str] = ("segments", "cycles", "anomalies", "chosen", "decisions"),
+    known: Mapping[str, list[player.TimelineSpan]] | None = None,
     curves: Mapping[str, player.Curve] | None = None,
 ) -> player.Moment | None:
     """Show a clip's view with a timeline of what is known about it; return the moment a person reported, or None.
 
+    ``lanes`` are those shown, from the top, of :func:`timeline` and of what else is ``known``.
     Where there is no video to play, a sentence says why and None is returned.
     """
     source = media.media_url(loaders.entry(library, clip.clip_id, "rectify"), "view.mp4")
@@ -40,7 +42,7 @@ def show_player(
         reason = clip.facts.get("reason") or "its view has not been made yet."
         st.info(f"There is nothing to play: {plain(reason)}", icon=":material/videocam_off:")
         return None
-    everything = timeline(library, clip)
+    everything = {**timeline(library, clip), **(known or {})}
     shown = player.PlayerInput(
         videos=(player.PlayerVideo(source, offset_s=view_start_s(library, clip.clip_id)),),
         duration_s=float(clip.facts.get("duration_s") or 0.0),

@@ -26,11 +26,15 @@ TERMS: Final[dict[str, str]] = {
     "skill": "1 minus the error over that of a flat guess: 1 = perfect, 0 = no better than guessing the mean.",
     "motion": "Mean change of brightness from frame to frame, from 0 to 1. A plain explanation a score must beat.",
     "blur": "How little fine detail the picture has; higher = blurrier.",
+    "turn": "How fast the camera turns: how far the whole picture moves, in widths of the picture a second.",
     "brightness": "Mean brightness of the picture, 0 = black, 1 = white.",
     "texture": "How much fine pattern the picture has; higher = busier.",
     "embedding": "A list of numbers that stands for what happens in a window: alike windows lie close together.",
     "change": "Cosine distance between a window's embedding and the next one's: 0 = the same, higher = more changed.",
     "anomaly": "How untypical the window is of its own clip: higher = rarer here.",
+    "rare here": "1 minus the mean likeness with all windows of the clip: higher = rarer in it.",
+    "rare everywhere": "1 minus the mean likeness with the windows of the same worker's other clips: what is rare here "
+    "but not there is ordinary work that this clip shows once.",
     "similarity": "Cosine similarity of two moments of the clip: bright = alike. Stripes beside the diagonal are "
     "repetition, blocks are steady work.",
     "period": "Time from one repetition of the work cycle to the next, seconds. 'None' means that nothing repeats "

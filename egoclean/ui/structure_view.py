@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,24 +11,48 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from egoclean.charts import structure_charts
+from egoclean.errors import EgocleanError
 from egoclean.library import Library
 from egoclean.store.catalog import ClipRow
 from egoclean.ui import clip_view, loaders, media, metrics, player
 from egoclean.ui.choice import chosen_row
 from egoclean.ui.columns import column_config
+from egoclean.ui.format import count, plain
+from egoclean.ui.glossary import meaning
 from egoclean.ui.tables import spans_table
+from egoclean.verbs.comparison import ChangeCauses, Rarity, change_causes, rarity
+from egoclean.verbs.evaluate import known_truth, read_truth, truth_of_clip
 
 _TABLES = {"anomalies": "anomaly", "cycles": "cycle", "segments": "segment"}
 _LOOP_MOST_S = 8.0
+_CAUSES = {"turn": "the camera's turning", "blur": "blur"}
+LANES = ("segments", "true work", "cycles", "true cycles", "anomalies", "true events", "chosen", "decisions")
+"""Lanes under the player, from the top: what was found and, where it is known, the truth below it."""
 
 
 def found(library: Library, clip: ClipRow) -> Mapping[str, Any]:
-    """Return the clip's structure as its file has it."""
+    """Return the clip's structure as its file has it, each anomaly with how rare it is here and everywhere."""
     entry = loaders.entry(library, clip.clip_id, "structure")
     if entry is None:
         return {}
     result: Mapping[str, Any] = loaders.entry_json(entry, "structure.json")
-    return result
+    beside = _rarity(entry.key, loaders.catalog_stamp(library), library, clip)
+    if beside is None:
+        return result
+    pairs = zip(result["anomalies"], beside.anomalies, strict=True)
+    anomalies = [{**item, "rare_here": here, "rare_everywhere": everywhere} for item, (here, everywhere) in pairs]
+    return {**result, "anomalies": anomalies, "others": beside.clip_count}
+
+
+def show_others(structure: Mapping[str, Any]) -> None:
+    """Say with how many other clips of the worker the anomalies were compared."""
+    others = structure.get("others")
+    if others is None or not structure["anomalies"]:
+        return
+    if others:
+        st.caption(f"Rare everywhere: beside {count(others, 'other clip')} of the same worker.")
+    else:
+        st.caption("Rare everywhere is not known: there is no other clip of the same worker.")
 
 
 def show_numbers(structure: Mapping[str, Any]) -> None:
@@ -46,10 +71,51 @@ def show_numbers(structure: Mapping[str, Any]) -> None:
     metrics.number(anomalies, "Anomalies", str(len(structure["anomalies"])), said, "anomaly")
 
 
-def curves(structure: Mapping[str, Any]) -> dict[str, player.Curve]:
-    """Return the signals that stand under the player: change and anomaly score."""
-    centres = structure["centres_s"]
-    return {"change": (centres, structure["change"]), "anomaly score": (centres, structure["anomaly_score"])}
+def choose_curves(library: Library, clip: ClipRow, structure: Mapping[str, Any]) -> dict[str, player.Curve]:
+    """Return the signals that stand under the player: change and anomaly score.
+
+    Says how much of the change is the camera's own movement, and offers to take that off.
+    """
+    centres = structure.get("centres_s", ())
+    if not centres:
+        return {}
+    change = structure["change"]
+    causes = change_causes(structure, loaders.clip_windows(library, clip.clip_id))
+    if causes is not None:
+        words = ", ".join(f"{_CAUSES[name]} alone {share:.0%}" for name, share in causes.by_cause.items())
+        together = " and ".join(_CAUSES[name] for name in causes.causes)
+        text = f"Change without {together} ({causes.explained:.0%} of it)"
+        if st.toggle(text, key="structure_without", help=f"{meaning('change')} Of its variance: {words}."):
+            change = _listed(causes)
+    return {"change": (centres, change), "anomaly score": (centres, structure["anomaly_score"])}
+
+
+def choose_truth(library: Library, clip: ClipRow) -> dict[str, list[player.TimelineSpan]]:
+    """Return the lanes of what really happens in a clip of the demo, if a person wants to see them."""
+    truth = _truth(library, clip.clip_id)
+    if not truth or not st.toggle("Show the truth", key="structure_truth", help="What the demo's truth.json says."):
+        return {}
+    periods = [
+        f"{item['activity']} every {float(item['period_s']):.2f} s, {count(int(item['cycles']), 'cycle')}"
+        for item in truth.get("periods", ())
+    ]
+    events = [f"{item['kind'].replace('_', ' ')} from {float(item['start_s']):.1f} s" for item in truth["events"]]
+    said = f"{', '.join(periods) or 'nothing repeats'}; {', '.join(events) or 'no event'}"
+    st.caption(f"Truth: {plain(said)}.")
+    return truth_lanes(truth)
+
+
+def truth_lanes(truth: Mapping[str, Any]) -> dict[str, list[player.TimelineSpan]]:
+    """Return activities, cycles and events of one clip's truth as lanes."""
+    kinds = {
+        "true work": ("activities", "name"),
+        "true cycles": ("cycles", "activity"),
+        "true events": ("events", "kind"),
+    }
+    return {
+        lane: [(float(item["start_s"]), float(item["stop_s"]), str(item[label])) for item in truth.get(name, ())]
+        for lane, (name, label) in kinds.items()
+    }
 
 
 def similarity_figure(library: Library, clip: ClipRow) -> go.Figure:
@@ -74,6 +140,8 @@ def show_tables(structure: Mapping[str, Any], clip: ClipRow) -> tuple[float, flo
     ):
         with tab:
             chosen = _show_spans(structure, name, clip.clip_id) or chosen
+            if name == "anomalies":
+                show_others(structure)
     return chosen
 
 
@@ -141,6 +209,35 @@ def _show_spans(structure: Mapping[str, Any], name: str, clip_id: str) -> tuple[
     if position is None:
         return None
     return float(table.iloc[position]["start_s"]), float(table.iloc[position]["stop_s"])
+
+
+def _listed(causes: ChangeCauses) -> list[float | None]:
+    return [float(value) if np.isfinite(value) else None for value in causes.left]
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _rarity(key: str, stamp: loaders.Stamp, _library: Library, _clip: ClipRow) -> Rarity | None:
+    del stamp
+    entry = loaders.entry(_library, _clip.clip_id, "structure")
+    return None if entry is None else rarity(_library, _clip, loaders.entry_json(entry, "structure.json"))
+
+
+def _truth(library: Library, clip_id: str) -> Mapping[str, Any]:
+    path = known_truth(library)
+    if path is None:
+        return {}
+    try:
+        return truth_of_clip(clip_id, _all_truth(str(path), loaders.file_stamp(path)))
+    except EgocleanError as error:
+        st.caption(plain(f"The truth cannot be shown: {error}"))
+        return {}
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _all_truth(path: str, stamp: loaders.Stamp) -> Mapping[str, Any]:
+    del stamp
+    clips: Mapping[str, Any] = read_truth(Path(path)).get("clips", {})
+    return clips
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from egoclean.config import EmbedConfig
+from egoclean.core.ego_motion import turning
 from egoclean.records import Clip, Window
 from egoclean.store.cache import Cache, save_array
 from egoclean.store.keys import EntryKey, entry_key
@@ -35,7 +36,10 @@ def key(clip: Clip, inputs: Mapping[str, str], config: EmbedConfig) -> EntryKey:
 
 
 def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None) -> Made:
-    """Write ``emb.npy`` (n, d), ``temb.npy`` (n, t, d), ``ts.npy`` (n,) window starts and ``windows.parquet``."""
+    """Write ``emb.npy`` (n, d), ``temb.npy`` (n, t, d), ``ts.npy`` (n,) window starts and ``windows.parquet``.
+
+    The table's ``turn`` is how fast the camera turns, in widths of the picture a second.
+    """
     config: EmbedConfig = job.config
     found = job_windows(job, cache)
     video = job_video(job, cache)
@@ -47,7 +51,11 @@ def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None
         return window_pictures(job.clip, video, windows, count, embedder.size_px, config.crop, threads=threads)
 
     def compute(windows: Sequence[Window], frames: list[Any]) -> Callable[[], Columns]:
-        return begin_embed_batch(embedder, np.stack(frames), config)
+        stacked = np.stack(frames)
+        wait = begin_embed_batch(embedder, stacked, config)
+        seconds = np.array([window.stop_s - window.start_s for window in windows])
+        turn = turning(stacked) / seconds
+        return lambda: {**wait(), "turn": turn}
 
     folder_of_chunks = cache.partial_folder(job.key)
     done = windows_in_chunks(folder_of_chunks, found.windows, config.batch, pictures, compute, progress)

@@ -112,6 +112,14 @@ def read_truth(path: Path) -> dict[str, Any]:
     return truth
 
 
+def truth_of_clip(clip_id: str, clips: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a truth file says of a clip, by its id or the end of it; nothing when it does not know the clip."""
+    for name, facts in clips.items():
+        if clip_id == name or clip_id.endswith(f"/{name}"):
+            return dict(facts)
+    return {}
+
+
 def rare_windows(windows: pd.DataFrame, truth: Mapping[str, Any]) -> dict[str, Rows]:
     """Return for each kind of event and of rare scene the positions of the windows that show it.
 
@@ -120,7 +128,7 @@ def rare_windows(windows: pd.DataFrame, truth: Mapping[str, Any]) -> dict[str, R
     found: dict[str, set[int]] = {}
     starts, stops = windows["start_s"].to_numpy(), windows["stop_s"].to_numpy()
     for clip_id, positions in windows.groupby("clip_id", sort=False).indices.items():
-        for event in _events_of(str(clip_id), truth.get("clips", {})):
+        for event in truth_of_clip(str(clip_id), truth.get("clips", {})).get("events", ()):
             length = np.minimum(stops[positions] - starts[positions], event["stop_s"] - event["start_s"])
             shared = np.minimum(stops[positions], event["stop_s"]) - np.maximum(starts[positions], event["start_s"])
             found.setdefault(str(event["kind"]), set()).update(positions[shared >= _LEAST_SHARE * length].tolist())
@@ -196,10 +204,3 @@ def _interval(value: Interval | None) -> list[float] | None:
     if value is None or not math.isfinite(value.value):
         return None
     return [value.value, value.low, value.high]
-
-
-def _events_of(clip_id: str, clips: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    for name, facts in clips.items():
-        if clip_id == name or clip_id.endswith(f"/{name}"):
-            return list(facts.get("events", ()))
-    return []

@@ -17,6 +17,8 @@ from egoclean.store.keys import EntryKey, entry_key
 from egoclean.verbs.job import Job, Made, ProgressCallback
 
 DISPLAY_SIDE_PX = 1000
+DIRECTION_FILE = "direction_sum.npy"
+"""Sum of the unit embeddings of a clip and, last, their number: what other clips need to compare with it, (d + 1,)."""
 _LISTS = ("cycles", "segments", "anomalies")
 
 
@@ -26,7 +28,7 @@ def key(clip: Clip, inputs: Mapping[str, str], config: StructureConfig) -> Entry
 
 
 def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None) -> Made:
-    """Write ``structure.json``, ``similarity.npy`` for the screen and ``diagnostics.png``."""
+    """Write ``structure.json``, ``similarity.npy`` for the screen, ``diagnostics.png`` and :data:`DIRECTION_FILE`."""
     entry = job.input_entry(cache, "embed")
     embeddings = entry.array("emb.npy")
     finite = np.isfinite(embeddings).all(axis=1)
@@ -45,6 +47,10 @@ def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None
         similarity_path=folder / "similarity.npy",
         title=job.clip.clip_id,
     )
+    from egoclean.core.similarity import direction_sum
+
+    total, count = direction_sum(embeddings[rows])
+    save_array(folder / DIRECTION_FILE, np.append(total, count))
     return Made(details)
 
 

@@ -132,7 +132,7 @@ def test_short_anomalies_are_left_out_by_the_configuration(bench):
     clip, _ = bench.bench_clip(700)
     made = bench.truth_embeddings(clip)
     config = StructureConfig(minimum_anomaly_s=3600.0)
-    assert analyse(made.means, made.starts_s, made.tokens, bench.WINDOW_S, config).anomalies == ()
+    assert analyse(made.means, made.starts_s, made.tokens, made.window_s, config).anomalies == ()
 
 
 @pytest.mark.parametrize(
@@ -146,6 +146,17 @@ def test_short_anomalies_are_left_out_by_the_configuration(bench):
         ({"embeddings": np.empty((0, 8)), "times_s": []}, r"\(0, 8\)"),
         ({"window_s": 0.0}, "window_s"),
         ({"window_s": float("nan")}, "window_s"),
+        ({"window_s": float("inf")}, "window_s"),
+        ({"times_s": np.r_[np.arange(39.0), np.inf]}, "Row 39 of times_s"),
+        ({"times_s": np.r_[np.arange(39.0), 38.0]}, "row 39"),
+        ({"times_s": np.zeros((40, 1))}, r"\(40, 8\).*\(40, 1\)"),
+        ({"tokens": np.ones((40, 8))}, r"\(40, 8\).*\(40, 8\)"),
+        ({"tokens": np.ones((40, 0, 8))}, r"\(40, 0, 8\)"),
+        ({"embeddings": np.ones((40, 8), dtype=complex)}, "real numbers.*complex128"),
+        ({"embeddings": np.full((40, 8), "a")}, "real numbers"),
+        ({"elsewhere": (np.zeros(7), 3)}, r"\(8,\).*\(7,\)"),
+        ({"elsewhere": (np.zeros(8), 0)}, "of 0 rows"),
+        ({"covariates": np.ones(39)}, r"\(40,\).*\(39,\)"),
     ],
 )
 def test_what_does_not_fit_is_named(change, words):
@@ -184,15 +195,13 @@ def test_covariates_say_how_much_of_the_change_is_theirs():
 def test_rare_here_and_rare_everywhere_are_two_numbers(bench):
     clip, _ = bench.bench_clip(700)
     made = bench.truth_embeddings(clip)
-    alone = analyse(made.means, made.starts_s, made.tokens, bench.WINDOW_S)
+    alone = analyse(made.means, made.starts_s, made.tokens, made.window_s)
     (odd, *_) = alone.anomalies
     inside = (alone.centres_s >= odd.start_s) & (alone.centres_s < odd.stop_s)
     assert odd.rare_everywhere is None
     cosines = cosine_similarity(made.means)
     assert odd.rare_here == pytest.approx(1 - cosines[inside].mean(), abs=1e-5)
-    beside = analyse(
-        made.means, made.starts_s, made.tokens, bench.WINDOW_S, elsewhere=direction_sum(made.means[inside])
-    )
+    beside = analyse(made.means, made.starts_s, made.tokens, made.window_s, elsewhere=direction_sum(made.means[inside]))
     assert beside.anomalies[0].rare_here == pytest.approx(odd.rare_here)
     assert beside.anomalies[0].rare_everywhere == pytest.approx(1 - cosines[inside][:, inside].mean(), abs=1e-5)
     assert beside.anomalies[0].rare_everywhere < beside.anomalies[0].rare_here
@@ -203,5 +212,5 @@ def test_rare_here_and_rare_everywhere_are_two_numbers(bench):
 def test_anomalies_are_in_order_and_apart(bench, seed):
     clip, _ = bench.bench_clip(seed)
     made = bench.truth_embeddings(clip)
-    found = analyse(made.means, made.starts_s, made.tokens, bench.WINDOW_S)
+    found = analyse(made.means, made.starts_s, made.tokens, made.window_s)
     assert all(a.stop_s <= b.start_s + 1e-9 for a, b in itertools.pairwise(found.anomalies))

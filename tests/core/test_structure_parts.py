@@ -240,6 +240,15 @@ def test_match_levels_equal_the_double_loop():
     assert levels[1, 1] == pytest.approx(np.median(np.where(far, matrix[9:, 9:], -1).max(axis=1)), abs=1e-5)
 
 
+@settings(max_examples=20, deadline=None)
+@given(SEEDS, st.lists(st.integers(1, 9), min_size=1, max_size=6))
+def test_medians_of_stretches_equal_numpys(seed, lengths):
+    values = np.random.default_rng(seed).uniform(-1, 1, sum(lengths)).astype(np.float32)
+    starts = np.cumsum([0, *lengths])
+    expected = [np.median(values[a:b].astype(float)) for a, b in itertools.pairwise(starts)]
+    assert np.allclose(work._medians(values, starts), expected, atol=1e-9)
+
+
 def slow_otsu(values):
     ordered = np.unique(values)
 
