@@ -224,10 +224,16 @@ def write_worlds(work: Path, seeds: list[int], out: Path) -> None:
         print(f"world {seed}: {worlds[-1]['processor_s']}", flush=True)
     result = {"budget": SelectConfig().budget, "summary": summary(worlds), "worlds": worlds}
     out.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-    for name, row in result["summary"]["strategies"].items():
-        cells = "".join(
-            f"{row[key][0]:10.3f} ({row[key][1]:.3f} to {row[key][2]:.3f})"
-            for key in ("coverage", "redundancy", "balance", "downstream_error")
-        )
-        print(f"{name:10s}{row['kinds_missed_share']:8.3f}{cells}")
+    print(as_table(result["summary"]))
     print(json.dumps({key: value for key, value in result["summary"].items() if key != "strategies"}, indent=1))
+
+
+def as_table(found: Table) -> str:
+    """Return the strategies' means over worlds, with their 95 % intervals, as Markdown."""
+    columns = ("coverage", "redundancy", "balance", "downstream_error")
+    lines = ["| chosen by | kinds missed | " + " | ".join(name.replace("_", " ") for name in columns) + " |"]
+    lines.append("|---|--:|" + "--:|" * len(columns))
+    for name, row in found["strategies"].items():
+        cells = (f"{row[key][0]:.3f} ({row[key][1]:.3f} to {row[key][2]:.3f})" for key in columns)
+        lines.append(f"| `{name}` | {row['kinds_missed_share']:.0%} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
