@@ -88,7 +88,7 @@ def _keep(folder: Path, name: str, draw: Callable[[], Iterator[Frames]]) -> None
     paths = [folder / f"{name}.{size_px}.npy" for size_px in SIZES]
     if all(path.exists() for path in paths):
         return
-    columns = zip(*((square(picture, size, "center") for size in SIZES) for picture in draw()), strict=True)
+    columns = zip(*([square(picture, size, "center") for size in SIZES] for picture in draw()), strict=True)
     for path, column in zip(paths, columns, strict=True):
         temporary = path.with_suffix(".part.npy")
         np.save(temporary, np.stack(column))
