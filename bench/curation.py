@@ -1,7 +1,10 @@
-"""What a selection is worth: 1-NN accuracy on handwritten digits from 12, 60 and 120 chosen of 1,200.
+"""What a selection is worth, as tables and as ``bench/results/curation_PART.json``.
 
-``python bench/curation.py digits`` prints the table and writes ``bench/results/curation_digits.json``. Twenty splits of
-scikit-learn's digits, rows as cosine; ``apricot`` takes part where apricot-select is installed.
+``python bench/curation.py digits``: 1-NN accuracy on handwritten digits from 12, 60 and 120 chosen of 1,200. Twenty
+splits of scikit-learn's digits, rows as cosine; ``apricot`` takes part where apricot-select is installed.
+
+``PYTHONPATH=. python bench/curation.py worlds --work FOLDER``: rare events and scenes, coverage, a downstream trial and
+the probe on ten demo worlds (:mod:`curation_worlds`).
 """
 
 from __future__ import annotations
@@ -109,17 +112,33 @@ def digits(splits: int) -> dict[str, list[dict[str, float]]]:
     return result
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("part", choices=("digits",))
-    parser.add_argument("--splits", type=int, default=20)
-    arguments = parser.parse_args()
-    result = digits(arguments.splits)
+def write_digits(splits: int, out: Path) -> None:
+    """Measure on digits, write the result to ``out`` and print it."""
+    result = digits(splits)
     for name, row in result.items():
         cells = "  ".join(f"{item['accuracy']:.3f} ± {item['standard_error']:.3f}" for item in row)
         print(f"{name:32s}{cells}")
-    out = Path(__file__).parent / "results" / "curation_digits.json"
-    out.write_text(json.dumps({"splits": arguments.splits, "methods": result}, indent=1) + "\n", encoding="utf-8")
+    out.write_text(json.dumps({"splits": splits, "methods": result}, indent=1) + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    """Read the command line, measure and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=("digits", "worlds"))
+    parser.add_argument("--splits", type=int, default=20, help="Splits of the digits.")
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(40, 50)), help="Demo worlds.")
+    parser.add_argument("--work", type=Path, help="Folder for drawn worlds, a gigabyte each.")
+    parser.add_argument("--out", type=Path, help="Where the result goes instead of bench/results.")
+    arguments = parser.parse_args()
+    out = arguments.out or Path(__file__).parent / "results" / f"curation_{arguments.part}.json"
+    if arguments.part == "digits":
+        write_digits(arguments.splits, out)
+        return
+    if arguments.work is None:
+        parser.error("worlds needs --work FOLDER")
+    from curation_worlds import write_worlds  # here, so that the digits need no torch
+
+    write_worlds(arguments.work, arguments.seeds, out)
 
 
 if __name__ == "__main__":

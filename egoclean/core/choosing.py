@@ -48,11 +48,12 @@ class Parts:
     def of(cls, phase_of: Rows, space_of: Rows, group_of: Rows, closed: Flags, space_count: int) -> Parts:
         """Return the parts of the rows that are not closed."""
         part_of = np.full(len(closed), -1, dtype=np.int64)
-        triples = np.stack([phase_of, space_of, group_of], axis=1)[~closed]
-        keys, numbers = np.unique(triples, axis=0, return_inverse=True)
-        part_of[~closed] = numbers.reshape(-1)
+        places = phase_of * space_count + space_of
+        codes = (places * (group_of.max(initial=0) + 1) + group_of)[~closed]
+        _, examples, part_of[~closed] = np.unique(codes, return_index=True, return_inverse=True)
         sizes = np.bincount(space_of[~closed], minlength=space_count)
-        names = tuple((int(phase), int(space), int(group)) for phase, space, group in keys)
+        rows = np.flatnonzero(~closed)[examples]
+        names = tuple(zip(*(column[rows].tolist() for column in (phase_of, space_of, group_of)), strict=True))
         return cls(part_of, names, space_of, group_of, tuple(sizes.tolist()))
 
 

@@ -7,7 +7,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from egoclean.core.coverage import DenseGains, LazyGreedy
+from egoclean.core.coverage import DenseGains
+from egoclean.core.greedy import LazyGreedy
 from egoclean.core.pickers import uniform_order
 from egoclean.core.rows import Unit
 

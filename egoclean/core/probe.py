@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 
-from egoclean.core.coverage import DenseGains, LazyGreedy, on_weight_grid
+from egoclean.core.coverage import DenseGains, on_weight_grid
+from egoclean.core.greedy import LazyGreedy
 from egoclean.core.metrics import Interval, auroc_interval
 from egoclean.core.rows import Unit
 from egoclean.errors import UsageError

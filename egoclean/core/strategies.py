@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egoclean.config import SelectConfig
-from egoclean.core.coverage import DenseGains, GraphGains, LazyGreedy
+from egoclean.core.coverage import DenseGains, GraphGains
 from egoclean.core.eligibility import row_weights
+from egoclean.core.greedy import LazyGreedy
 from egoclean.core.neighbours import background_cosine
 from egoclean.core.pickers import (
     FarthestFirst,

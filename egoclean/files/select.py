@@ -37,6 +37,8 @@ def select_files(
 ) -> str:
     """Write one line a chosen row to ``out``, and the others to ``left_out``; return a sentence that says how many.
 
+    Further lines say what was approximate, with its recall, or could not be used.
+
     Raises
     ------
     UsageError : a needed file was not named, or an option cannot be met with these rows.
@@ -65,7 +67,7 @@ def select_files(
     _write_lines(out, selection.lines())
     if left_out is not None:
         _write_lines(left_out, selection.left_out())
-    return f"{out}: {selection.length} of {selection.row_count} rows"
+    return "\n".join([f"{out}: {selection.length} of {selection.row_count} rows", *selection.notes])
 
 
 def select_on_project(folder: Path, given: Mapping[str, Any]) -> str:
@@ -76,7 +78,7 @@ def select_on_project(folder: Path, given: Mapping[str, Any]) -> str:
     settings = changed_settings(project.settings(), given, ("select",))
     view = select_and_save(Library(project), settings.select)
     project.update(lambda now: changed_settings(now, given, ("select",)))
-    return f"{len(view.chosen)} of {view.details['windows']} windows chosen"
+    return "\n".join([f"{len(view.chosen)} of {view.details['windows']} windows chosen", *view.details["notes"]])
 
 
 def _signals(path: Path, row_count: int) -> dict[str, NDArray[np.float64]]:

@@ -138,21 +138,26 @@ def decided_digest(decisions: Iterable[Decision]) -> str:
 def selection_input(library: Library, windows: pd.DataFrame, config: SelectConfig) -> SelectionInput:
     """Return the windows as rows to choose from: embeddings, signals, groups, times and decisions."""
     keep, reject = decided_windows(library, windows)
-    names = (windows["clip_id"] + "@" + windows["start_pts"].astype(str)).tolist()
     structure = _structure_flags(library, windows)
+    known = {"must_have": keep, "must_not": reject & ~keep, **structure}
+    return windows_as_rows(windows, library.embeddings(windows), config, **known)
+
+
+def windows_as_rows(
+    windows: pd.DataFrame, embeddings: NDArray[np.floating], config: SelectConfig, **known: NDArray[Any]
+) -> SelectionInput:
+    """Return the windows as rows to choose from; ``known`` goes to the input as it is, such as ``must_have``."""
     return SelectionInput(
-        embeddings=library.embeddings(windows),
+        embeddings=embeddings,
         signals={name: windows[name].to_numpy(dtype=np.float64) for name in SIGNALS if name in windows},
-        ids=tuple(names),
+        ids=tuple((windows["clip_id"] + "@" + windows["start_pts"].astype(str)).tolist()),
         space=windows["space"].fillna("").to_numpy(dtype=str),
         groups=_labels(windows, config.calibrate_by),
         quota_groups=_labels(windows, "worker" if windows["worker"].notna().any() else "clip"),
         clips=windows["clip_id"].to_numpy(dtype=str),
         times_s=windows["start_s"].to_numpy(dtype=np.float64),
         durations_s=_own_seconds(windows),
-        must_have=keep,
-        must_not=reject & ~keep,
-        **structure,
+        **known,
     )
 
 

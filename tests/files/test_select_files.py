@@ -1,6 +1,8 @@
 """``egoclean select`` on arrays from anywhere, against its contract."""
 
+import functools
 import json
+import re
 
 import numpy as np
 import pytest
@@ -8,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from egoclean.config import SelectConfig
+from egoclean.core import prepare
+from egoclean.core.neighbours import build_graph
 from egoclean.files.select import select_files
 
 STRATEGIES = ("knn", "kcenter", "facility", "cluster", "score", "uniform", "random")
@@ -159,3 +163,12 @@ def test_embeddings_must_be_rows_of_numbers(egoclean, tmp_path, name, array):
 
 def test_what_is_needed_is_asked_for(egoclean, tmp_path):
     assert "needs --embeddings and --out" in egoclean("select", status=2).err
+
+
+def test_an_approximate_search_says_its_recall(tmp_path, monkeypatch):
+    np.save(tmp_path / "E.npy", np.random.default_rng(0).normal(size=(1500, 8)).astype(np.float32))
+    monkeypatch.setattr(prepare, "build_graph", functools.partial(build_graph, exact_rows=500))
+    files = (tmp_path / "E.npy", None, None, None, None, tmp_path / "out.jsonl", None)
+    first, said = select_files(*files, SelectConfig(budget="5", signal="none")).split("\n")
+    assert first.endswith("5 of 1500 rows")
+    assert re.search(r"recall@10 is (0\.9\d\d|1\.000), measured on 500 rows", said)
