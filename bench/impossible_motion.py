@@ -70,7 +70,7 @@ def measure(embedder: Vjepa2Embedder, pairs: int) -> dict[str, dict[str, float]]
 
 
 def window(seed: int, kind: str, size_px: int) -> Picture:
-    """Return one window, uint8 (64, size_px, size_px, 3); the planted thing goes on, vanishes or reverses (``kind``)."""
+    """Return one window, uint8 (64, size_px, size_px, 3); the planted thing goes on, vanishes or reverses."""
     rng = rng_for(seed, "impossible motion")
     clip = sample_clip(seed)
     renderer = FactoryRenderer(clip, model_camera(DRAWN_PX, float(rng.uniform(65.0, 95.0))))
