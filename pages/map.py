@@ -3,7 +3,7 @@
 import streamlit as st
 
 from egoclean.charts.overview_charts import map_figure
-from egoclean.ui import choice, frame, guards, loaders, map_view
+from egoclean.ui import choice, clip_view, frame, guards, loaders, map_view
 
 frame.title(
     "Map", "Every point is a window; alike windows lie close together. Draw around points to see what they are."
@@ -27,4 +27,4 @@ if lassoed.empty:
     st.info("Nothing is drawn around yet: drag a loop around some points, or a box with the tool above the figure.")
     st.stop()
 st.subheader(map_view.heading(lassoed), anchor=False)
-map_view.show_window(library, map_view.show_table(library, lassoed))
+clip_view.show_window(library, map_view.show_table(library, lassoed))

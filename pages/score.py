@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from egoclean.ui import disagreement_view, frame, guards, score_view
+from egoclean.ui import clip_view, disagreement_view, frame, guards, score_view
 
 frame.title("Score", "How hard each window is for the model, where to draw the line, and what the number rests on.")
 library, windows = guards.require_windows("score")
@@ -16,9 +16,9 @@ with ranking:
     window = score_view.show_ranking(library, windows, signal)
 if window is not None:
     with look:
-        score_view.show_window(library, window)
+        clip_view.show_window(library, window)
     st.subheader("Truth against prediction", anchor=False)
     score_view.show_panel(library, window)
 parted = disagreement_view.show(library, windows)
 if parted is not None:
-    score_view.show_window(library, parted, key="parted_player")
+    clip_view.show_window(library, parted, key="parted_player")

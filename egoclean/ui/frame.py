@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from egoclean.library import Library
-from egoclean.ui import loaders, login, saved_views
+from egoclean.ui import keys, loaders, login, saved_views
 from egoclean.ui.format import count, footage, plain, shorten
 from egoclean.ui.glossary import TERMS, meaning
 from egoclean.ui.guards import active_run
@@ -55,6 +55,7 @@ def draw_sidebar(page: str) -> None:
         with st.popover("Words and figures", icon=":material/help:", width="stretch"):
             for term, text in TERMS.items():
                 st.markdown(f"**{plain(term)}** – {plain(text)}")
+        keys.show_sheet()
 
 
 def model_cards(library: Library) -> dict[str, Mapping[str, Any]]:
@@ -89,6 +90,7 @@ def warn_if_untrained(library: Library, verb: str) -> None:
 
 
 def _model_line(label: str, card: Mapping[str, Any]) -> None:
-    st.caption(f"**{label}**: {plain(model_sentence(card))}")
+    name = str(card.get("model_id") or card.get("family") or "model")
+    st.caption(f"**{label}**: {plain(name)}", help=plain(model_sentence(card)))
     if is_untrained(card):
         st.badge("untrained", color="orange", icon=":material/science:", help=meaning("untrained"))

@@ -145,6 +145,11 @@ def decisions(library: Library) -> Mapping[tuple[str, int, int, str], Decision]:
     return _decisions(library, str(library.project.root), file_stamp(library.project.decisions))
 
 
+def redoable(library: Library) -> Decision | None:
+    """Return the decision that redo would make again, or None."""
+    return _redoable(library, str(library.project.root), file_stamp(library.project.decisions))
+
+
 def entry(library: Library, clip_id: str, verb: str) -> Entry | None:
     """Return the result of a verb for a clip, or None."""
     return _entry(library, str(library.project.root), catalog_stamp(library), clip_id, verb)
@@ -298,6 +303,12 @@ def _decided(_library: Library, root: str, stamp: Stamp) -> str:
 def _decisions(_library: Library, root: str, stamp: Stamp) -> Mapping[tuple[str, int, int, str], Decision]:
     del root, stamp
     return DecisionJournal(_library.project.decisions).current()
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _redoable(_library: Library, root: str, stamp: Stamp) -> Decision | None:
+    del root, stamp
+    return DecisionJournal(_library.project.decisions).redoable()
 
 
 def _selection_stamp(library: Library) -> Stamp:

@@ -10,7 +10,7 @@ import streamlit as st
 
 from egoclean.charts import theme
 from egoclean.library import Library
-from egoclean.ui import clip_view, loaders, windows_table
+from egoclean.ui import loaders, windows_table
 from egoclean.ui.format import count, footage, shorten
 from egoclean.ui.tables import footage_s
 
@@ -85,16 +85,6 @@ def show_table(library: Library, windows: pd.DataFrame) -> pd.Series | None:
     reasons = _reasons(library, windows)
     table = windows.assign(status=_status(library, windows), reason=windows["row"].map(reasons).fillna(""))
     return windows_table.show(library, table, _SHOWN, key="map_rows")
-
-
-def show_window(library: Library, window: pd.Series | None) -> None:
-    """Play the window of the selected row, repeated."""
-    if window is None:
-        st.caption("Select a row to see its window.")
-        return
-    clip = loaders.clip_steps(library)[str(window["clip_id"])].clip
-    span = (float(window["start_s"]), float(window["stop_s"]))
-    clip_view.show_player(library, clip, key="map_player", time_s=span[0], span=span, loop=True)
 
 
 def _status(library: Library, windows: pd.DataFrame) -> pd.Series:

@@ -11,7 +11,7 @@ from egoclean.core.explanations import rank_correlation
 from egoclean.errors import EgocleanError
 from egoclean.library import Library
 from egoclean.ui import clip_view, loaders, metrics, windows_table
-from egoclean.ui.format import count, footage, plain, share
+from egoclean.ui.format import count, footage, share
 from egoclean.ui.glossary import TERMS
 from egoclean.ui.range_slider import range_slider, set_range
 from egoclean.ui.start import show_error
@@ -116,26 +116,16 @@ def show_ranking(library: Library, windows: pd.DataFrame, signal: str) -> pd.Ser
     return selected
 
 
-def show_window(library: Library, window: pd.Series, key: str = "score_player") -> None:
-    """Play a window, repeated, and show what the model made of it."""
-    clip = loaders.clip_steps(library)[str(window["clip_id"])].clip
-    number, span = int(window["window"]), (float(window["start_s"]), float(window["stop_s"]))
-    st.text(
-        f"{loaders.names(library)[clip.clip_id]}\nwindow {number}, {clip_view.span_label(*span)}",
-        help=plain(clip.clip_id),
-    )
-    clip_view.show_player(library, clip, key=key, time_s=span[0], span=span, loop=True)
-    if st.button("Open the clip", icon=":material/movie:", key=f"{key}_open"):
-        clip_view.open_clip(clip.clip_id)
-        st.switch_page("pages/clips.py")
-
-
 @st.fragment
 def show_panel(library: Library, window: pd.Series) -> None:
     """Show truth, masked input and prediction of a window, drawn by the model worker when asked for."""
     number, clip_id = int(window["window"]), str(window["clip_id"])
     wanted = (clip_id, number)
-    if st.button("Draw it", icon=":material/compare:", help="Loads the model at the first time: some seconds."):
+    if st.button(
+        "Draw what the model fills in",
+        icon=":material/compare:",
+        help="Loads the model at the first time: some seconds.",
+    ):
         st.session_state["panel_wanted"] = wanted
     if st.session_state.get("panel_wanted") != wanted:
         st.caption("What the model saw and what it filled in, for the middle frame of the selected window.")
@@ -163,14 +153,15 @@ def _explanations(_library: Library, stamp: loaders.Stamp, signal: str) -> tuple
 
 
 def _show_examples(library: Library, windows: pd.DataFrame, signal: str, line: float) -> None:
-    near = windows.iloc[loaders.signal_order(library, signal).near(line, _EXAMPLES)]
-    with st.expander(f"Windows just below and just above {line:.4g}", icon=":material/vertical_align_center:"):
+    order = loaders.signal_order(library, signal)
+    near = windows.iloc[order.near(line, _EXAMPLES)]
+    moved = line not in (order.values[0], order.values[-1])
+    label = f"Windows just below and just above {line:.4g}"
+    with st.expander(label, icon=":material/vertical_align_center:", expanded=moved):
         near = near.assign(side=near[signal].ge(line).map({True: "above", False: "below"}))
         window = windows_table.show(library, near, ("side", "clip", "window", "start_s", signal), f"near_{signal}")
         if window is not None:
-            clip = loaders.clip_steps(library)[str(window["clip_id"])].clip
-            span = (float(window["start_s"]), float(window["stop_s"]))
-            clip_view.show_player(library, clip, key="near_player", time_s=span[0], span=span, loop=True, lanes=())
+            clip_view.show_window(library, window, key="near_player")
 
 
 def _take_range(key: str) -> None:

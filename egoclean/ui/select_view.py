@@ -104,9 +104,7 @@ def show_tables(library: Library, view: SelectionView) -> None:
         other = windows_table.show(library, view.left_out, _LEFT_OUT, "select_left")
     window = window if window is not None else other
     if window is not None:
-        clip = loaders.clip_steps(library)[str(window["clip_id"])].clip
-        span = (float(window["start_s"]), float(window["stop_s"]))
-        clip_view.show_player(library, clip, key="select_player", time_s=span[0], span=span, loop=True)
+        clip_view.show_window(library, window, key="select_player")
 
 
 def save_button(library: Library, config: SelectConfig, view: SelectionView) -> None:

@@ -1,9 +1,9 @@
-const LABEL_PX = 86, LANE_PX = 16, CURVE_PX = 54, GAP_PX = 3, AXIS_PX = 18;
+const LABEL_PX = 86, LANE_PX = 16, CURVE_PX = 54, GAP_PX = 3, AXIS_PX = 18, TICK_PX = 26;
 const SVG = "http://www.w3.org/2000/svg";
 const KEYS = [
   ["space", "play or pause"], [", .", "one frame back, on"], ["← →", "one second back, on"],
   ["0 … 9", "to a tenth of the clip"], ["< >", "slower, faster"], ["L", "repeat the marked span"],
-  ["[ ]", "mark the span's start, end"], ["M", "use this moment on the page"], ["?", "these keys"],
+  ["[ ]", "mark the span's start, end"], ["M", "keep, reject or review the marked span"], ["?", "these keys"],
 ];
 
 function element(name, attributes, text) {
@@ -238,6 +238,7 @@ class Player {
     });
     const step = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600].find((item) => item * scale > 56) || 7200;
     for (let tick = 0; tick <= this.duration; tick += step) {
+      if (LABEL_PX + tick * scale + TICK_PX > width) break;
       svg.append(element("text", { x: LABEL_PX + tick * scale, y: height - 4 }, clockText(tick).replace(/\.00$/, "")));
     }
     this.head = element("line", { class: "head", y1: 0, y2: height - AXIS_PX });
