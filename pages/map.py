@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from egoclean.charts.overview_charts import map_figure
 from egoclean.ui import choice, clip_view, frame, guards, loaders, map_view
 
 frame.title(
@@ -17,10 +16,9 @@ if points.empty:
     st.stop()
 
 by = map_view.colour_by(points)
-groups, colours = map_view.groups_of(library, points, by)
-labels = map_view.labels_of(library, points)
-figure = map_figure(points["x"], points["y"], groups, labels, points["row"], colours=colours)
-event = st.plotly_chart(figure, key="map", on_select="rerun", selection_mode=("lasso", "box"))
+event = st.plotly_chart(
+    map_view.figure(library, points, by), key="map", on_select="rerun", selection_mode=("lasso", "box")
+)
 st.caption(map_view.caption(points, windows))
 lassoed = map_view.lassoed(points, choice.chosen_points(event))
 if lassoed.empty:

@@ -16,5 +16,5 @@ covered, picked = st.columns(2, gap="medium")
 with covered:
     comparing.show_coverage(library, windows, view)
 with picked:
-    select_view.show_groups(windows, view)
+    select_view.show_groups(library, view)
 select_view.show_tables(library, view)

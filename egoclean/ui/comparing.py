@@ -7,6 +7,7 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
@@ -43,6 +44,7 @@ class _Ground:
     unit: NDArray[np.float32]
     radius: float
     places: NDArray[np.int64]
+    key: loaders.Stamp
 
 
 @st.fragment
@@ -58,12 +60,8 @@ def show_coverage(library: Library, windows: pd.DataFrame, view: SelectionView) 
     chosen = view.chosen["row"].to_numpy()
     rows = ground.places[chosen[chosen < len(ground.places)]]
     order = rows[rows >= 0]
-    budgets = curve_budgets(len(order))
-    own = order_curve(ground.unit, order, ground.radius, budgets)
-    chance = random_curves(ground.unit, ground.radius, budgets, DRAWS)
-    bands = {"random": (chance.min(axis=0), chance.max(axis=0))}
-    lines = {"this choice": (budgets, own), "random": (budgets, chance.mean(axis=0))}
-    st.plotly_chart(coverage_curve(lines, bands=bands), key="select_coverage")
+    figure = _figure(ground, (ground.key, order.tobytes()), order)
+    st.plotly_chart(figure, key="select_coverage")
     apart = len(ground.places) - len(ground.unit)
     other = (
         f" {count(apart, 'window')} of another embedding space cannot be compared and are not counted." if apart else ""
@@ -113,9 +111,17 @@ def _parts(library: Library, these: pd.DataFrame, others: pd.DataFrame) -> None:
             windows_table.show(library, rows, _SHOWN, f"compare_{label}")
 
 
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _figure(_ground: _Ground, key: tuple[loaders.Stamp, bytes], _order: NDArray[np.int64]) -> go.Figure:
+    budgets = curve_budgets(len(_order))
+    own = order_curve(_ground.unit, _order, _ground.radius, budgets)
+    chance = random_curves(_ground.unit, _ground.radius, budgets, DRAWS)
+    bands = {"random": (chance.min(axis=0), chance.max(axis=0))}
+    return coverage_curve({"this choice": (budgets, own), "random": (budgets, chance.mean(axis=0))}, bands=bands)
+
+
 @st.cache_resource(show_spinner=False, max_entries=1)
 def _ground(_library: Library, root: str, stamp: loaders.Stamp) -> _Ground:
-    del root, stamp
     windows = loaders.windows(_library)
     space = windows["space"].value_counts().idxmax()
     there = np.flatnonzero((windows["space"] == space).to_numpy())
@@ -124,4 +130,4 @@ def _ground(_library: Library, root: str, stamp: loaders.Stamp) -> _Ground:
     unit = np.asarray(unit_or_zero_rows(embeddings[known], slice(None))[:])
     places = np.full(len(windows), -1, dtype=np.int64)
     places[there[known]] = np.arange(int(known.sum()))
-    return _Ground(unit, coverage_radius(unit), places)
+    return _Ground(unit, coverage_radius(unit), places, stamp)

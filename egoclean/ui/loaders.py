@@ -75,6 +75,11 @@ def names(library: Library) -> dict[str, str]:
     return _names(library, str(library.project.root), catalog_stamp(library))
 
 
+def clip_of_print(library: Library) -> dict[str, str]:
+    """Return the id of the clip that has each fingerprint; of clips with the same one the last."""
+    return _clip_of_print(library, str(library.project.root), catalog_stamp(library))
+
+
 def model_card(library: Library, verb: str) -> Mapping[str, Any] | None:
     """Return the card of the model behind ``verb``, from the first clip it is done for; None where it used none."""
     return _model_card(library, str(library.project.root), catalog_stamp(library), verb)
@@ -229,6 +234,11 @@ def _clip_steps(_library: Library, root: str, stamp: Stamp) -> dict[str, ClipSte
 @st.cache_resource(show_spinner=False, max_entries=2)
 def _names(_library: Library, root: str, stamp: Stamp) -> dict[str, str]:
     return {clip_id: item.name for clip_id, item in _clip_steps(_library, root, stamp).items()}
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _clip_of_print(_library: Library, root: str, stamp: Stamp) -> dict[str, str]:
+    return {str(clip.facts.get("sha256")): clip.clip_id for clip in _clips(_library, root, stamp)}
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)

@@ -106,7 +106,7 @@ def threshold_lines(library: Library, windows: pd.DataFrame) -> tuple[Line, ...]
 
 def sent_items(library: Library) -> list[ReviewItem]:
     """Return the stretches that a person sent to the review and nobody has decided on, oldest first."""
-    clips = {str(clip.facts.get("sha256")): clip.clip_id for clip in loaders.clips(library)}
+    clips = loaders.clip_of_print(library)
     waiting = [item for item in loaders.decisions(library).values() if item.verdict is Verdict.NONE]
     items = []
     for sent in sorted(waiting, key=lambda item: item.made_at):
@@ -229,7 +229,7 @@ def _worth_asking(library: Library, windows: pd.DataFrame) -> pd.DataFrame:
     """Return the windows that proposals are made from: all, or of many a part evenly taken and those decided on."""
     if len(windows) <= ASKED:
         return windows
-    names = {str(clip.facts.get("sha256")): clip.clip_id for clip in loaders.clips(library)}
+    names = loaders.clip_of_print(library)
     decided = loaders.decisions(library).values()
     rows = loaders.window_rows(library, [(names.get(item.clip_sha256), item.start_pts) for item in decided])
     taken = np.arange(len(windows))[evenly(len(windows), ASKED)]

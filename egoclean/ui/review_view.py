@@ -101,7 +101,7 @@ def show_history(library: Library) -> None:
 
 def decisions_table(library: Library) -> pd.DataFrame:
     """Return the newest decisions that stand, newest first: at most :data:`SHOWN_DECISIONS`."""
-    names = {str(clip.facts.get("sha256")): clip.clip_id for clip in loaders.clips(library)}
+    names = loaders.clip_of_print(library)
     shown = sorted(loaders.decisions(library).values(), key=lambda item: -item.made_at)[:SHOWN_DECISIONS]
     places = loaders.window_rows(library, [(names.get(item.clip_sha256), item.start_pts) for item in shown])
     starts = loaders.windows(library)["start_s"].to_numpy()

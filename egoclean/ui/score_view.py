@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from egoclean import jobs
@@ -69,12 +70,9 @@ def show_thresholds(library: Library, windows: pd.DataFrame, signal: str) -> Non
     metrics.number(dropped, "Dropped", count(len(windows) - (last - first), "window"), lost, about)
     metrics.number(below, "Below the range", count(first, "window"))
     metrics.number(above, "Above the range", count(len(order.values) - last, "window"))
-    histogram = score_histogram(order.values, lowest, highest, signal.replace("_", " "), missing=order.missing)
-    histogram.update_layout(dragmode="select", selectdirection="h")
-    st.plotly_chart(
-        histogram,
-        key=f"{key}_figure", on_select=lambda: _take_range(key), selection_mode="box",
-    )  # fmt: skip
+    root, stamp = str(library.project.root), loaders.file_stamp(library.windows_file)
+    histogram = _histogram(library, root, stamp, signal, lowest, highest)
+    st.plotly_chart(histogram, key=f"{key}_figure", on_select=lambda: _take_range(key), selection_mode="box")
     if order.missing:
         st.caption(f"{count(order.missing, 'window')} without a value count as dropped.")
     if signal == "score" and st.button("Use this range in Select", icon=":material/checklist:"):
@@ -140,6 +138,15 @@ def show_panel(library: Library, window: pd.Series) -> None:
     st.caption(
         "The colours of the prediction come from the true patches' mean and spread: the model predicts the rest."
     )
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _histogram(
+    _library: Library, root: str, stamp: loaders.Stamp, signal: str, lowest: float | None, highest: float | None
+) -> go.Figure:
+    order = loaders.signal_order(_library, signal)
+    figure = score_histogram(order.values, lowest, highest, signal.replace("_", " "), missing=order.missing)
+    return figure.update_layout(dragmode="select", selectdirection="h")
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
