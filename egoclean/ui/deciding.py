@@ -19,7 +19,7 @@ Place = tuple[str, int, int, str]
 
 _STANDS: Final = {Verdict.KEEP: "kept", Verdict.REJECT: "rejected", Verdict.NONE: "waits in the review"}
 _ACTIONS: Final = {
-    Verdict.NONE: ("Send to review", ":material/rate_review:", "It waits on the Review page under 'sent here'."),
+    Verdict.NONE: ("To review", ":material/rate_review:", "It waits on the Review page under 'sent here'."),
     Verdict.KEEP: ("Keep", ":material/check:", "Every selection takes its windows first."),
     Verdict.REJECT: ("Reject", ":material/close:", "No selection takes its windows."),
 }
@@ -97,8 +97,8 @@ def span_bar(library: Library, clip: ClipRow, span: tuple[float, float], said: s
     if place is None:
         return
     now = loaders.decisions(library).get(place)
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(f"{said}: {_STANDS[now.verdict] if now is not None else 'not decided'}", width="content")
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        st.caption(f"{said}, {_STANDS[now.verdict]}" if now is not None else said, width="content")
         for verdict, (label, icon, text) in _ACTIONS.items():
             if now is None or now.verdict is not verdict:
                 st.button(

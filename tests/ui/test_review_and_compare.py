@@ -42,7 +42,7 @@ def test_windows_near_a_line_of_the_score_page_are_nearest_first(library, open_p
 def test_a_window_sent_from_a_player_waits_in_the_review_until_it_is_decided(project, library, open_page):
     journal = DecisionJournal(project.decisions)
     app = open_page("score")
-    widget(app.button, "Send to review").click().run()
+    widget(app.button, "To review").click().run()
     assert not app.exception
     (sent,) = journal.current().values()
     assert sent.verdict is Verdict.NONE
