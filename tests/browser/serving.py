@@ -30,10 +30,10 @@ def free_port():
 
 
 @contextlib.contextmanager
-def dashboard(project: Project, log: Path, **environment):
-    """Serve the dashboard of ``project`` as a user does; yield its address."""
-    port = free_port()
-    command = [sys.executable, "-m", "egoclean", "app", "--project", str(project.root), "--port", str(port)]
+def dashboard(project: Project, log: Path, *arguments, port=None, **environment):
+    """Serve the dashboard of ``project`` as a user does, with more ``arguments``; yield its address."""
+    port = port or free_port()
+    command = [sys.executable, "-m", "egoclean", "app", "--project", str(project.root), "--port", str(port), *arguments]
     kept = {name: value for name, value in os.environ.items() if name not in PERSONAL}
     settings = {**kept, "PYTHONPATH": str(REPOSITORY), **environment}
     with log.open("wb") as output:

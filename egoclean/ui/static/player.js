@@ -53,6 +53,10 @@ class Player {
     this.strip.onpointermove = (event) => { if (event.buttons) this.drag(event, false); };
     this.observer = new ResizeObserver(() => this.drawStrip());
     this.observer.observe(this.strip);
+    // What nobody sees is neither fetched nor played.
+    this.inView = false;
+    this.sight = new IntersectionObserver((entries) => this.setInView(entries[entries.length - 1].isIntersecting));
+    this.sight.observe(this.box);
   }
 
   update(data, send) {
@@ -71,8 +75,25 @@ class Player {
       this.span = data.span;
       this.setLooping(Boolean(data.loop && data.span));
       this.seek(data.time_s);
-      if (data.loop && data.span) this.play();
+      if (data.loop && data.span) this.playWhenSeen();
     }
+  }
+
+  playWhenSeen() {
+    this.waiting = !this.inView;
+    if (this.inView) this.play();
+  }
+
+  setInView(inView) {
+    this.inView = inView;
+    if (!inView) {
+      this.waiting = this.waiting || Boolean(this.main && !this.main.paused);
+      this.pause();
+      return;
+    }
+    for (const video of this.videos) if (video.preload !== "auto") video.preload = "auto";
+    if (this.waiting) this.play();
+    this.waiting = false;
   }
 
   load() {
@@ -83,7 +104,7 @@ class Player {
       video.dataset.source = about.source;
       video.muted = true;
       video.playsInline = true;
-      video.preload = "auto";
+      video.preload = this.inView ? "auto" : "none";
       if (about.poster) video.poster = about.poster;
       video.onclick = () => this.toggle();
       video.onerror = () => {
@@ -283,7 +304,7 @@ class Player {
     }
   }
 
-  close() { this.observer.disconnect(); this.pause(); }
+  close() { this.observer.disconnect(); this.sight.disconnect(); this.pause(); }
 }
 
 const players = new WeakMap();
