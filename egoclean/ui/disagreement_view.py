@@ -17,7 +17,7 @@ from egoclean.core.calibrate import calibrate
 from egoclean.core.disagreement import CORNERS, corners, pair_counts
 from egoclean.core.explanations import rank_correlation
 from egoclean.library import Library
-from egoclean.ui import loaders, windows_table
+from egoclean.ui import clip_view, loaders, windows_table
 from egoclean.ui.format import count
 
 OTHERS: Final = ("anomaly", "surprise", "change")
@@ -45,11 +45,12 @@ class _Pair:
     correlation: float
 
 
-def show(library: Library, windows: pd.DataFrame) -> pd.Series | None:
-    """Show where score and another signal part, by rank, and the windows of one corner; return the selected one."""
-    others = [name for name in OTHERS if name in windows and windows[name].notna().any()]
-    if not others or "score" not in windows or not windows["score"].notna().any():
-        return None
+@st.fragment
+def show(library: Library, windows: pd.DataFrame) -> None:
+    """Show where score and another signal part, by rank, and the windows of one corner; the selected one plays."""
+    others = loaders.known_signals(library, OTHERS)
+    if not others or not loaders.known_signals(library, ("score",)):
+        return
     st.subheader(
         "Where signals disagree",
         anchor=False,
@@ -72,7 +73,8 @@ def show(library: Library, windows: pd.DataFrame) -> pd.Series | None:
         st.plotly_chart(_figure(library, root, stamp, other, corner), key="disagree_figure")
         about = "+1 = they order the windows alike, 0 = they say other things."
         st.caption(f"Rank correlation {pair.correlation:+.2f}: {about}")
-    return selected
+    if selected is not None:
+        clip_view.show_window(library, selected, key="parted_player")
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)

@@ -18,6 +18,7 @@ from egoclean.ui.guards import active_run
 ICON: Final = str(resources.files("egoclean.ui") / "static" / "icon.png")
 """The mark of the tab and the sidebar: a file of the package, so that no page asks another host for one."""
 
+_GLOSSARY: Final = "\n\n".join(f"**{plain(term)}** – {plain(text)}" for term, text in TERMS.items())
 _MODEL_VERBS = {"score": "Score", "embed": "Embedding"}
 
 
@@ -53,8 +54,8 @@ def draw_sidebar(page: str) -> None:
             saved_views.show_views(library, page)
         login.show_person()
         with st.popover("Words and figures", icon=":material/help:", width="stretch"):
-            for term, text in TERMS.items():
-                st.markdown(f"**{plain(term)}** – {plain(text)}")
+            # One text and not one a term: it is drawn on every page.
+            st.markdown(_GLOSSARY)
         keys.show_sheet()
 
 

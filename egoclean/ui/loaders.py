@@ -123,6 +123,11 @@ def signal_order(library: Library, signal: str) -> SignalOrder:
     return _signal_order(library, str(library.project.root), file_stamp(library.windows_file), signal)
 
 
+def known_signals(library: Library, names: Sequence[str]) -> list[str]:
+    """Return those of ``names``, in order, that are columns of the table of windows with at least one value."""
+    return list(_known_signals(library, str(library.project.root), file_stamp(library.windows_file), tuple(names)))
+
+
 def order_signals(library: Library, signals: Sequence[str]) -> None:
     """Begin to order the windows by each signal, so that none is waited for when a person asks for it."""
     _order_signals(library, str(library.project.root), file_stamp(library.windows_file), tuple(signals))
@@ -274,6 +279,12 @@ def _window_seconds(_library: Library, root: str, stamp: Stamp) -> float:
 @st.cache_resource(show_spinner=False, max_entries=8)
 def _signal_order(_library: Library, root: str, stamp: Stamp, signal: str) -> SignalOrder:
     return SignalOrder.of(_windows(_library, root, stamp)[signal].to_numpy(dtype=np.float64))
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _known_signals(_library: Library, root: str, stamp: Stamp, names: tuple[str, ...]) -> tuple[str, ...]:
+    table = _windows(_library, root, stamp)
+    return tuple(name for name in names if name in table and table[name].notna().any())
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)

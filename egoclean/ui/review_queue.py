@@ -69,7 +69,7 @@ class ReviewItem:
 
 def build_queue(library: Library, windows: pd.DataFrame) -> list[ReviewItem]:
     """Return up to 60 stretches worth a look, by the reason a person chose, no two windows of them overlapping."""
-    signals = [name for name in _SIGNALS if windows[name].notna().any()]
+    signals = loaders.known_signals(library, _SIGNALS)
     lines = threshold_lines(library, windows)
     offered = [*signals, *_when(DISAGREE, set(_AGAINST) <= set(signals)), *_when(NEAR, bool(lines)), TEACHES]
     sent = sent_items(library)
@@ -96,7 +96,7 @@ def threshold_lines(library: Library, windows: pd.DataFrame) -> tuple[Line, ...]
         found += [(item.signal, item.value) for item in parse_thresholds(view.config.thresholds)]
     for key, ends in present_ranges().items():
         signal = key.removeprefix(_RANGE_KEY)
-        if key.startswith(_RANGE_KEY) and signal in windows and windows[signal].notna().any():
+        if key.startswith(_RANGE_KEY) and loaders.known_signals(library, (signal,)):
             values = loaders.signal_order(library, signal).values
             # An end at the scale's end is no line.
             found += [(signal, end) for end in ends if values[0] < end < values[-1] - (values[-1] - values[0]) / 200]

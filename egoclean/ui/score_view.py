@@ -29,7 +29,7 @@ _LARGE = 50_000
 
 def pick_signal(library: Library, windows: pd.DataFrame) -> str:
     """Return the signal a person looks at: one that at least one window has."""
-    offered = [name for name in SIGNALS if name in windows and windows[name].notna().any()]
+    offered = loaders.known_signals(library, SIGNALS)
     if len(windows) > _LARGE:
         loaders.order_signals(library, offered)
     return st.segmented_control(
@@ -101,7 +101,21 @@ def show_explanations(library: Library, windows: pd.DataFrame, signal: str) -> N
         )
 
 
-def show_ranking(library: Library, windows: pd.DataFrame, signal: str) -> pd.Series | None:
+@st.fragment
+def show_order(library: Library, windows: pd.DataFrame, signal: str) -> None:
+    """Show the windows at one end of a signal, one of them playing, and what the model fills in for it."""
+    st.subheader("Windows in order", anchor=False)
+    ranking, look = st.columns(2, gap="medium")
+    with ranking:
+        window = _show_ranking(library, windows, signal)
+    if window is not None:
+        with look:
+            clip_view.show_window(library, window)
+        st.subheader("Truth against prediction", anchor=False)
+        show_panel(library, window)
+
+
+def _show_ranking(library: Library, windows: pd.DataFrame, signal: str) -> pd.Series | None:
     """Show the windows with the highest or lowest values; return the selected one, or the first."""
     order = loaders.signal_order(library, signal)
     which = st.segmented_control(

@@ -120,6 +120,7 @@ def _rows_key(chosen: pd.DataFrame) -> bytes:
     return hashlib.blake2b(b"".join(part.to_numpy().tobytes() for part in parts)).digest()
 
 
+@st.fragment
 def show_tables(library: Library, view: SelectionView) -> None:
     """Show what is chosen and what is left out, with reasons; the selected row plays."""
     chosen_tab, left_tab = st.tabs([f"Chosen ({len(view.chosen):,})", f"Left out ({len(view.left_out):,})"])

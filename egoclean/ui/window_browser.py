@@ -20,7 +20,7 @@ _SHOWN = ("clip", "window", "start_s", "stop_s", "score", "anomaly", "change", "
 def show_windows(library: Library, clip_ids: pd.Series) -> pd.Series | None:
     """Show the windows of these clips as a table, one signal in order; return the selected row, or None."""
     windows = loaders.windows(library)
-    offered = [name for name in _SIGNALS if name in windows and windows[name].notna().any()]
+    offered = loaders.known_signals(library, _SIGNALS)
     if not offered:
         st.info("There are no windows with results yet.")
         st.page_link("pages/runs.py", label="Run the pipeline", icon=":material/arrow_forward:")
