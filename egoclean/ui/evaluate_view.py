@@ -49,12 +49,12 @@ def compare(library: Library, view: SelectionView) -> Comparison:
     project, decided = library.project, loaders.decided(library)
     stamp = loaders.file_stamp(library.windows_file, project.selections / "latest.json")
     kept = st.session_state.get(_LAST)
-    stale = kept is not None and kept[0] == stamp and kept[1] != decided
-    if stale and len(loaders.windows(library)) > COMPARED:
+    if kept is not None and kept[0] == stamp and kept[1] != decided and len(loaders.windows(library)) > COMPARED:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.caption("Decisions have changed since this comparison was made.", width="content")
             if not st.button("Compare anew", icon=":material/refresh:"):
-                return kept[2]  # type: ignore[no-any-return]
+                last: Comparison = kept[2]
+                return last
     result = _compare(library, stamp, decided, view)
     st.session_state[_LAST] = (stamp, decided, result)
     return result

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.browser
 
 TWO_VIDEOS = """() => [...document.querySelectorAll('*')].some(
   item => item.shadowRoot && item.shadowRoot.querySelectorAll('video').length === 2)"""
+ENDED = """() => !/A run is at work|none yet/.test(document.querySelector('[data-testid=stMain]').innerText)"""
 COUNTS = """total => {
   const found = [...document.querySelectorAll('[data-testid=stMetricValue]')];
   const [kept, dropped] = found.slice(0, 2).map(item => parseInt(item.innerText));
@@ -61,10 +62,8 @@ def run_and_watch(tab, source):
     page = tab.open("overview")
     page.get_by_role("textbox", name="Folder, file or hub name").fill(source)
     page.get_by_role("button", name="Run on this footage").click()
-    at_work = page.get_by_test_id("stMain").get_by_text("A run is at work")
-    at_work.wait_for()
-    at_work.wait_for(state="detached")
     page.get_by_text("Chosen windows").wait_for()
+    page.wait_for_function(ENDED)
     tab.wait()
 
 
