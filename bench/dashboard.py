@@ -5,7 +5,8 @@ user does, and drives every page in headless Chromium. Server time runs from the
 the websocket to the last one that comes back, as a relay between the two has them; payload is every byte that came over
 the websocket, and over HTTP but for the program's own static files. ``python bench/dashboard.py demo --project DIR``
 measures on a finished project how soon each page's own figure or table can be seen: cold is the first page after the
-server's start in a new browser window, warm the same page once more. Both write ``bench/results/dashboard.json``.
+server's start in a new browser window, warm the same page once more. Both write ``bench/results/dashboard.json``, with
+processor time and load beside the wall clock: on a machine that does other work the clock says what that work left.
 """
 
 from __future__ import annotations
@@ -314,7 +315,7 @@ def walk(address: str, pid: int, repeats: int, only: tuple[str, ...]) -> dict[st
     """Return milliseconds, megabytes and reruns of every interaction, and the server's memory after all of them."""
     # The browser and this script stand back: on a desk they do not share two cores with the server's other work.
     os.setpriority(os.PRIO_PROCESS, 0, 5)
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = {"load_at_start": round(os.getloadavg()[0], 1), "server_niceness": os.getpriority(0, pid)}
     gestures = interactions()
     # Decisions change what a selection would be, so the review comes last.
     order = [*(name for name in only if name != "review"), *(name for name in only if name == "review")]
@@ -350,6 +351,7 @@ def walk(address: str, pid: int, repeats: int, only: tuple[str, ...]) -> dict[st
         memory = _note(found, "after all", pid, memory)
         browser.close()
     found["memory, MB"] = round(memory, 1)
+    found["load_at_end"] = round(os.getloadavg()[0], 1)
     return found
 
 
@@ -391,23 +393,48 @@ def _note(found: dict[str, Any], place: str, pid: int, most: float) -> float:
 
 
 def visible(project: Project, cache: Path, log: Path, rounds: int, only: tuple[str, ...]) -> dict[str, Any]:
-    """Return the median seconds until each page's own figure or table is seen, cold and warm."""
-    found: dict[str, Any] = {}
+    """Return the median seconds until each page's own figure or table is seen, cold and warm.
+
+    Beside them stands what does not depend on other work of the machine: the processor seconds of the server, and of
+    the browser with this script, until the page was seen warm; and the machine's load.
+    """
+    found: dict[str, Any] = {"load_at_start": round(os.getloadavg()[0], 1), "processors": os.cpu_count()}
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         for name in only:
-            cold, warm = [], []
+            rows = []
             for _ in range(rounds):
-                with served(project, cache, log) as (address, _):
+                with served(project, cache, log) as (address, pid):
                     context = browser.new_context(viewport={"width": 1280, "height": 900})
-                    cold.append(_seen(context.new_page(), address, name))
-                    warm.append(_seen(context.new_page(), address, name))
+                    first = context.new_page()
+                    cold = _seen(first, address, name)
+                    first.close()
+                    server, everything = cpu_s(pid), tree_cpu_s(os.getpid())
+                    warm = _seen(context.new_page(), address, name)
+                    server_s, all_s = cpu_s(pid) - server, tree_cpu_s(os.getpid()) - everything
+                    rows.append((cold, warm, server_s, all_s - server_s))
                     context.close()
-            found[name] = {"cold_s": round(statistics.median(cold), 2), "warm_s": round(statistics.median(warm), 2)}
-            sys.stdout.write(f"{name:<12} cold {found[name]['cold_s']:.2f} s   warm {found[name]['warm_s']:.2f} s\n")
+            names = ("cold_s", "warm_s", "warm_server_cpu_s", "warm_browser_cpu_s")
+            medians = (round(statistics.median(column), 2) for column in zip(*rows, strict=True))
+            found[name] = dict(zip(names, medians, strict=True))
+            said = "   ".join(f"{key.replace('_', ' ')[:-2]} {value:.2f} s" for key, value in found[name].items())
+            sys.stdout.write(f"{name:<12} {said}   load {os.getloadavg()[0]:.1f}\n")
             sys.stdout.flush()
         browser.close()
+    found["load_at_end"] = round(os.getloadavg()[0], 1)
     return found
+
+
+def tree_cpu_s(pid: int) -> float:
+    """Return the seconds of processor time of a process and all its living children."""
+    total, waiting = 0.0, [pid]
+    while waiting:
+        one = waiting.pop()
+        with contextlib.suppress(OSError):
+            total += cpu_s(one)
+            for task in Path(f"/proc/{one}/task").iterdir():
+                waiting += [int(child) for child in (task / "children").read_text().split()]
+    return total
 
 
 def _seen(page: Page, address: str, name: str) -> float:

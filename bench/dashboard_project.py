@@ -53,8 +53,8 @@ def build(folder: Path, windows: int) -> Project:
     if (folder / "done").is_file():
         return project
     shutil.rmtree(folder, ignore_errors=True)
+    os.environ["EGOCLEAN_CACHE"] = str(folder.parent / "tiny" / "cache")
     template = tiny_demo(folder.parent / "tiny")
-    os.environ["EGOCLEAN_CACHE"] = str(template.cache_root())
     known = Library(template)
     clips = [row for row in known.clips() if row.facts["kind"] == "video" and row.facts["status"] == "ok"]
     steps = {(row.clip_id, row.verb): row for row in known.steps()}

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from egoclean.ui import choice, clip_view, filters, frame, guards, summary
+from egoclean.ui import choice, clip_view, filters, frame, guards, summary, window_browser
 from egoclean.ui.columns import column_config
 from egoclean.ui.grid import clip_grid
 
@@ -18,9 +18,13 @@ browse, play = st.tabs(["Browse", "Play"], key="clips_tab", on_change="rerun", b
 if browse.open:
     with browse:
         bar = st.container(horizontal=True, vertical_alignment="bottom", gap="large")
-        form = bar.segmented_control("Show as", ("grid", "table"), default="grid", required=True, key="clips_form")
+        form = bar.segmented_control(
+            "Show as", ("grid", "table", "windows"), default="grid", required=True, key="clips_form"
+        )
         if form == "grid":
             clip_grid(library, list(shown["clip_id"]), clip_view.open_clip, bar)
+        elif form == "windows":
+            clip_view.show_window(library, window_browser.show_windows(library, shown["clip_id"]))
         else:
             event = st.dataframe(
                 shown.drop(columns="clip_id"),
@@ -34,5 +38,5 @@ if browse.open:
 if play.open:
     with play:
         clip = choice.clip_picker(library)
-        clip_view.show_player(library, clip)
+        clip_view.show_player(library, clip, time_s=clip_view.opened_at(clip))
         clip_view.show_facts(clip)

@@ -2,8 +2,7 @@
 
 import streamlit as st
 
-from egoclean.charts.overview_charts import map_figure
-from egoclean.ui import choice, frame, guards, loaders, map_view
+from egoclean.ui import choice, clip_view, frame, guards, loaders, map_view
 
 frame.title(
     "Map", "Every point is a window; alike windows lie close together. Draw around points to see what they are."
@@ -17,14 +16,13 @@ if points.empty:
     st.stop()
 
 by = map_view.colour_by(points)
-groups, colours = map_view.groups_of(library, points, by)
-labels = map_view.labels_of(library, points)
-figure = map_figure(points["x"], points["y"], groups, labels, points["row"], colours=colours)
-event = st.plotly_chart(figure, key="map", on_select="rerun", selection_mode=("lasso", "box"))
+event = st.plotly_chart(
+    map_view.figure(library, points, by), key="map", on_select="rerun", selection_mode=("lasso", "box")
+)
 st.caption(map_view.caption(points, windows))
 lassoed = map_view.lassoed(points, choice.chosen_points(event))
 if lassoed.empty:
     st.info("Nothing is drawn around yet: drag a loop around some points, or a box with the tool above the figure.")
     st.stop()
 st.subheader(map_view.heading(lassoed), anchor=False)
-map_view.show_window(library, map_view.show_table(library, lassoed))
+clip_view.show_window(library, map_view.show_table(library, lassoed))

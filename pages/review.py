@@ -2,11 +2,11 @@
 
 import streamlit as st
 
-from egoclean.ui import frame, guards, review_view
+from egoclean.ui import frame, guards, review_queue, review_view
 
-frame.title("Review", "What is worth a look, strangest first. Keep or reject by key; every decision is stored at once.")
+frame.title("Review", "What is worth a look and why. Keep or reject by key; every decision is stored at once.")
 library, windows = guards.require_windows()
-queue = review_view.build_queue(library, windows)
+queue = review_queue.build_queue(library, windows)
 review_view.show_progress(library, queue)
 item = review_view.pick(queue)
 if item is None:

@@ -49,6 +49,7 @@ def score_histogram(
         if value is not None:
             _add_threshold(figure, value, f"{side} {value:.4g}")
     figure.update_layout(barmode="stack")
+    figure.update_yaxes(dtick=None if counts.max(initial=0) > 5 else 1)
     return theme.apply(figure, x_title=name, y_title="windows")
 
 

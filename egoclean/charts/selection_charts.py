@@ -14,7 +14,7 @@ MOST_POINTS = 12_000
 """Most points of a map: with their hover texts they stay under two megabytes."""
 
 _MOST_GROUPS = 40
-_DASHES = {"random": "dash", "uniform": "dot", "score": "dashdot"}
+_DASHES = {"random": "dash", "uniform": "dot", "evenly in time": "dot", "score": "dashdot", "highest score": "dashdot"}
 
 
 def coverage_curve(
@@ -52,6 +52,8 @@ def coverage_curve(
     if chosen is not None:
         figure.add_vline(x=chosen, line={"color": theme.VERMILION, "width": 2}, annotation_text=f"{chosen:,} windows")
     figure.update_yaxes(tickformat=".0%", rangemode="tozero")
+    if max((int(np.max(budgets)) for budgets, _ in curves.values() if len(np.asarray(budgets))), default=0) <= 5:
+        figure.update_xaxes(dtick=1)
     return theme.apply(figure, x_title="windows chosen", y_title="share of all windows covered")
 
 

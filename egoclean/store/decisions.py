@@ -23,7 +23,7 @@ from egoclean.store.lines import append_line, read_lines
 
 
 class Verdict(StrEnum):
-    """What a person said of a stretch of footage: keep it, reject it, or take the verdict back."""
+    """What a person said of a stretch of footage: keep, reject, or nothing yet: taken back, or sent to the review."""
 
     KEEP = "keep"
     REJECT = "reject"

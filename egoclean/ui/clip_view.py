@@ -11,7 +11,7 @@ import streamlit as st
 from egoclean.library import Library
 from egoclean.store.catalog import ClipRow
 from egoclean.store.decisions import Verdict
-from egoclean.ui import loaders, media, player
+from egoclean.ui import deciding, loaders, media, player
 from egoclean.ui.choice import choose
 from egoclean.ui.columns import column_config
 from egoclean.ui.format import moment, plain
@@ -31,18 +31,20 @@ def show_player(
     lanes: Sequence[str] = ("segments", "cycles", "anomalies", "chosen", "decisions"),
     known: Mapping[str, list[player.TimelineSpan]] | None = None,
     curves: Mapping[str, player.Curve] | None = None,
-) -> player.Moment | None:
-    """Show a clip's view with a timeline of what is known about it; return the moment a person reported, or None.
+    decide: bool = True,
+) -> None:
+    """Show a clip's view with a timeline of what is known about it, or why there is no video to play.
 
     ``lanes`` are those shown, from the top, of :func:`timeline` and of what else is ``known``.
-    Where there is no video to play, a sentence says why and None is returned.
+    With ``decide`` the marked span, and one that a person marks in the player, can be kept, rejected or sent to review.
     """
     source = media.media_url(loaders.entry(library, clip.clip_id, "rectify"), "view.mp4")
     if source is None:
         reason = clip.facts.get("reason") or "its view has not been made yet."
         st.info(f"There is nothing to play: {plain(reason)}", icon=":material/videocam_off:")
-        return None
+        return
     everything = {**timeline(library, clip), **(known or {})}
+    wish = (clip.clip_id, time_s, span, loop)
     shown = player.PlayerInput(
         videos=(player.PlayerVideo(source, offset_s=view_start_s(library, clip.clip_id)),),
         duration_s=float(clip.facts.get("duration_s") or 0.0),
@@ -54,9 +56,41 @@ def show_player(
         time_s=time_s,
         span=span,
         loop=loop,
-        request=request_number(key, (clip.clip_id, time_s, span, loop)),
+        request=request_number(key, wish),
+        reports=decide,
     )
-    return player.show(shown, key=key)
+    reported = player.show(shown, key=key)
+    if decide:
+        _show_decision(library, clip, span, reported, key, wish)
+
+
+def _show_decision(
+    library: Library, clip: ClipRow, span: tuple[float, float] | None, reported: player.Moment | None, key: str,
+    wish: object,
+) -> None:  # fmt: skip
+    """Show what can be done with the span marked last: by the page, or in the player since."""
+    if reported is not None:
+        marked = reported.span or (reported.time_s, reported.time_s)
+        st.session_state[f"{key}_reported"] = (wish, marked)
+    kept = st.session_state.get(f"{key}_reported")
+    shown = kept[1] if kept is not None and kept[0] == wish else span
+    if shown is not None:
+        deciding.span_bar(library, clip, shown, span_label(*shown), f"{key}_decide")
+
+
+def show_window(library: Library, window: pd.Series | None, key: str = "window_player") -> None:
+    """Play a window of a table, repeated, under its name, with the way to its clip; without one say how to get it."""
+    if window is None:
+        st.caption("Select a row to see its window.")
+        return
+    found = loaders.clip_steps(library)[str(window["clip_id"])]
+    span = (float(window["start_s"]), float(window["stop_s"]))
+    name, clip_id = f"{found.name}, window {int(window['window'])}, {span_label(*span)}", found.clip.clip_id
+    st.text(name, help=plain(clip_id))
+    show_player(library, found.clip, key=key, time_s=span[0], span=span, loop=True)
+    if st.button("Open the clip", icon=":material/movie:", key=f"{key}_open"):
+        open_clip(clip_id, span[0])
+        st.switch_page("pages/clips.py")
 
 
 def view_start_s(library: Library, clip_id: str) -> float:
@@ -130,7 +164,13 @@ def open_clip(clip_id: str, time_s: float | None = None) -> None:
     """Open a clip in the player of the clips page; call from a button's callback."""
     choose(clip_id)
     st.session_state["clips_tab"] = "Play"
-    st.session_state["clips_time_s"] = time_s
+    st.session_state["clips_time_s"] = (clip_id, time_s or 0.0)
+
+
+def opened_at(clip: ClipRow) -> float:
+    """Return the moment at which a clip was opened on another page, in seconds; 0 for a clip that was not."""
+    clip_id, time_s = st.session_state.get("clips_time_s", ("", 0.0))
+    return float(time_s) if clip_id == clip.clip_id else 0.0
 
 
 def open_button(table: pd.DataFrame, position: int | None) -> None:
@@ -153,11 +193,9 @@ def _span(item: Mapping[str, object], label: str) -> player.TimelineSpan:
 
 def _decisions(library: Library, clip: ClipRow) -> list[player.TimelineSpan]:
     spans: list[player.TimelineSpan] = []
-    mine = loaders.clip_windows(library, clip.clip_id)
-    starts = dict(zip(mine["start_pts"], mine["start_s"], strict=True))
-    stops = dict(zip(mine["stop_pts"], mine["stop_s"], strict=True))
-    for decision in loaders.decisions(library).values():
-        known = decision.start_pts in starts and decision.stop_pts in stops
-        if decision.clip_sha256 == clip.facts.get("sha256") and decision.verdict is not Verdict.NONE and known:
-            spans.append((float(starts[decision.start_pts]), float(stops[decision.stop_pts]), str(decision.verdict)))
+    for place, decision in loaders.decisions(library).items():
+        if decision.clip_sha256 == clip.facts.get("sha256"):
+            span = deciding.span_of_place(library, clip.clip_id, place)
+            label = "to review" if decision.verdict is Verdict.NONE else str(decision.verdict)
+            spans += [] if span is None else [(*span, label)]
     return spans

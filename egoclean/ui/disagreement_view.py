@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 from numpy.typing import NDArray
 
@@ -16,7 +17,7 @@ from egoclean.core.calibrate import calibrate
 from egoclean.core.disagreement import CORNERS, corners, pair_counts
 from egoclean.core.explanations import rank_correlation
 from egoclean.library import Library
-from egoclean.ui import loaders, windows_table
+from egoclean.ui import clip_view, loaders, windows_table
 from egoclean.ui.format import count
 
 OTHERS: Final = ("anomaly", "surprise", "change")
@@ -44,11 +45,12 @@ class _Pair:
     correlation: float
 
 
-def show(library: Library, windows: pd.DataFrame) -> pd.Series | None:
-    """Show where score and another signal part, by rank, and the windows of one corner; return the selected one."""
-    others = [name for name in OTHERS if name in windows and windows[name].notna().any()]
-    if not others or "score" not in windows or not windows["score"].notna().any():
-        return None
+@st.fragment
+def show(library: Library, windows: pd.DataFrame) -> None:
+    """Show where score and another signal part, by rank, and the windows of one corner; the selected one plays."""
+    others = loaders.known_signals(library, OTHERS)
+    if not others or not loaders.known_signals(library, ("score",)):
+        return
     st.subheader(
         "Where signals disagree",
         anchor=False,
@@ -60,17 +62,19 @@ def show(library: Library, windows: pd.DataFrame) -> pd.Series | None:
         other = st.segmented_control("Score against", others, default=others[0], required=True, key="disagree_with")
         names = list(_NAMES)
         corner = st.radio("Corner", names, names.index("easy but unusual"), horizontal=True, key="disagree_corner")
-        pair = _pair(library, str(library.project.root), loaders.file_stamp(library.windows_file), other)
-        found = windows.iloc[pair.rows[_NAMES[corner]]]
-        st.caption(f"{count(len(found), 'window')} {corner}.")
+        root, stamp = str(library.project.root), loaders.file_stamp(library.windows_file)
+        pair = _pair(library, root, stamp, other)
+        rows = pair.rows[_NAMES[corner]]
+        found = windows.iloc[rows[: windows_table.MOST_ROWS + 1]]
+        st.caption(f"{count(len(rows), 'window')} {corner}.")
         columns = ("clip", "start_s", "score", other)
-        selected = windows_table.show(library, found, columns, key=f"disagree_{other}_{corner}")
+        selected = windows_table.show(library, found, columns, key=f"disagree_{other}_{corner}", of=len(rows))
     with plot:
-        figure = rank_density(pair.counts, "score", other, _ENDS, _SHARE, corner)
-        st.plotly_chart(figure, key="disagree_figure")
+        st.plotly_chart(_figure(library, root, stamp, other, corner), key="disagree_figure")
         about = "+1 = they order the windows alike, 0 = they say other things."
         st.caption(f"Rank correlation {pair.correlation:+.2f}: {about}")
-    return selected
+    if selected is not None:
+        clip_view.show_window(library, selected, key="parted_player")
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
@@ -83,3 +87,8 @@ def _pair(_library: Library, root: str, stamp: loaders.Stamp, other: str) -> _Pa
     rows = {name: falling[named[falling] == name] for name in CORNERS}
     rows = {name: found if "second" in name or name == CORNERS[0] else found[::-1] for name, found in rows.items()}
     return _Pair(rows, pair_counts(first, second), rank_correlation(score, against))
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _figure(_library: Library, root: str, stamp: loaders.Stamp, other: str, corner: str) -> go.Figure:
+    return rank_density(_pair(_library, root, stamp, other).counts, "score", other, _ENDS, _SHARE, corner)

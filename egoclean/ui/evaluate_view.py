@@ -22,6 +22,9 @@ from egoclean.verbs.evaluate import evaluate_project, known_truth, part_of_clips
 COMPARED: Final = 4_000
 """Most windows that are compared on while a person waits; of a larger project whole clips are taken evenly."""
 
+_LAST: Final = "comparison"
+"""Where a visit keeps its last comparison, with what it was made from."""
+
 _NAMES: Final[Mapping[str, str]] = {"uniform": "evenly in time", "score": "highest score", "random": "random"}
 
 
@@ -39,10 +42,22 @@ class Comparison:
 
 
 def compare(library: Library, view: SelectionView) -> Comparison:
-    """Return the comparison of a saved selection with its rivals at the same number of windows."""
-    project = library.project
+    """Return the comparison of a saved selection with its rivals at the same number of windows.
+
+    On a large project it takes seconds: after a decision the last one stays until a person asks for another.
+    """
+    project, decided = library.project, loaders.decided(library)
     stamp = loaders.file_stamp(library.windows_file, project.selections / "latest.json")
-    return _compare(library, stamp, loaders.decided(library), view)
+    kept = st.session_state.get(_LAST)
+    if kept is not None and kept[0] == stamp and kept[1] != decided and len(loaders.windows(library)) > COMPARED:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption("Decisions have changed since this comparison was made.", width="content")
+            if not st.button("Compare anew", icon=":material/refresh:"):
+                last: Comparison = kept[2]
+                return last
+    result = _compare(library, stamp, decided, view)
+    st.session_state[_LAST] = (stamp, decided, result)
+    return result
 
 
 def columns() -> dict[str, Any]:

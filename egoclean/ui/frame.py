@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
 from egoclean.library import Library
-from egoclean.ui import loaders, login, saved_views
+from egoclean.ui import keys, loaders, login, saved_views
 from egoclean.ui.format import count, footage, plain, shorten
 from egoclean.ui.glossary import TERMS, meaning
 from egoclean.ui.guards import active_run
@@ -18,6 +18,7 @@ from egoclean.ui.guards import active_run
 ICON: Final = str(resources.files("egoclean.ui") / "static" / "icon.png")
 """The mark of the tab and the sidebar: a file of the package, so that no page asks another host for one."""
 
+_GLOSSARY: Final = "\n\n".join(f"**{plain(term)}** – {plain(text)}" for term, text in TERMS.items())
 _MODEL_VERBS = {"score": "Score", "embed": "Embedding"}
 
 
@@ -53,8 +54,9 @@ def draw_sidebar(page: str) -> None:
             saved_views.show_views(library, page)
         login.show_person()
         with st.popover("Words and figures", icon=":material/help:", width="stretch"):
-            for term, text in TERMS.items():
-                st.markdown(f"**{plain(term)}** – {plain(text)}")
+            # One text and not one a term: it is drawn on every page.
+            st.markdown(_GLOSSARY)
+        keys.show_sheet()
 
 
 def model_cards(library: Library) -> dict[str, Mapping[str, Any]]:
@@ -89,6 +91,7 @@ def warn_if_untrained(library: Library, verb: str) -> None:
 
 
 def _model_line(label: str, card: Mapping[str, Any]) -> None:
-    st.caption(f"**{label}**: {plain(model_sentence(card))}")
+    name = str(card.get("model_id") or card.get("family") or "model")
+    st.caption(f"**{label}**: {plain(name)}", help=plain(model_sentence(card)))
     if is_untrained(card):
         st.badge("untrained", color="orange", icon=":material/science:", help=meaning("untrained"))

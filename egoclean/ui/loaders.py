@@ -75,6 +75,11 @@ def names(library: Library) -> dict[str, str]:
     return _names(library, str(library.project.root), catalog_stamp(library))
 
 
+def clip_of_print(library: Library) -> dict[str, str]:
+    """Return the id of the clip that has each fingerprint; of clips with the same one the last."""
+    return _clip_of_print(library, str(library.project.root), catalog_stamp(library))
+
+
 def model_card(library: Library, verb: str) -> Mapping[str, Any] | None:
     """Return the card of the model behind ``verb``, from the first clip it is done for; None where it used none."""
     return _model_card(library, str(library.project.root), catalog_stamp(library), verb)
@@ -118,6 +123,11 @@ def signal_order(library: Library, signal: str) -> SignalOrder:
     return _signal_order(library, str(library.project.root), file_stamp(library.windows_file), signal)
 
 
+def known_signals(library: Library, names: Sequence[str]) -> list[str]:
+    """Return those of ``names``, in order, that are columns of the table of windows with at least one value."""
+    return list(_known_signals(library, str(library.project.root), file_stamp(library.windows_file), tuple(names)))
+
+
 def order_signals(library: Library, signals: Sequence[str]) -> None:
     """Begin to order the windows by each signal, so that none is waited for when a person asks for it."""
     _order_signals(library, str(library.project.root), file_stamp(library.windows_file), tuple(signals))
@@ -143,6 +153,11 @@ def standing(library: Library) -> NDArray[np.int8]:
 def decisions(library: Library) -> Mapping[tuple[str, int, int, str], Decision]:
     """Return what a person decided and did not undo, by stretch of footage."""
     return _decisions(library, str(library.project.root), file_stamp(library.project.decisions))
+
+
+def redoable(library: Library) -> Decision | None:
+    """Return the decision that redo would make again, or None."""
+    return _redoable(library, str(library.project.root), file_stamp(library.project.decisions))
 
 
 def entry(library: Library, clip_id: str, verb: str) -> Entry | None:
@@ -226,6 +241,11 @@ def _names(_library: Library, root: str, stamp: Stamp) -> dict[str, str]:
     return {clip_id: item.name for clip_id, item in _clip_steps(_library, root, stamp).items()}
 
 
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _clip_of_print(_library: Library, root: str, stamp: Stamp) -> dict[str, str]:
+    return {str(clip.facts.get("sha256")): clip.clip_id for clip in _clips(_library, root, stamp)}
+
+
 @st.cache_resource(show_spinner=False, max_entries=8)
 def _model_card(_library: Library, root: str, stamp: Stamp, verb: str) -> Mapping[str, Any] | None:
     del root, stamp
@@ -259,6 +279,12 @@ def _window_seconds(_library: Library, root: str, stamp: Stamp) -> float:
 @st.cache_resource(show_spinner=False, max_entries=8)
 def _signal_order(_library: Library, root: str, stamp: Stamp, signal: str) -> SignalOrder:
     return SignalOrder.of(_windows(_library, root, stamp)[signal].to_numpy(dtype=np.float64))
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def _known_signals(_library: Library, root: str, stamp: Stamp, names: tuple[str, ...]) -> tuple[str, ...]:
+    table = _windows(_library, root, stamp)
+    return tuple(name for name in names if name in table and table[name].notna().any())
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)
@@ -298,6 +324,12 @@ def _decided(_library: Library, root: str, stamp: Stamp) -> str:
 def _decisions(_library: Library, root: str, stamp: Stamp) -> Mapping[tuple[str, int, int, str], Decision]:
     del root, stamp
     return DecisionJournal(_library.project.decisions).current()
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _redoable(_library: Library, root: str, stamp: Stamp) -> Decision | None:
+    del root, stamp
+    return DecisionJournal(_library.project.decisions).redoable()
 
 
 def _selection_stamp(library: Library) -> Stamp:

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from egoclean.charts import theme
-from egoclean.library import Library
-from egoclean.ui import clip_view, loaders, windows_table
+from egoclean.charts.overview_charts import map_figure
+from egoclean.library import SELECTION_FILE, Library
+from egoclean.ui import loaders, windows_table
 from egoclean.ui.format import count, footage, shorten
 from egoclean.ui.tables import footage_s
 
@@ -31,6 +33,20 @@ def colour_by(points: pd.DataFrame) -> str:
         key="map_by",
         bind="query-params",
     )
+
+
+def figure(library: Library, points: pd.DataFrame, by: str) -> go.Figure:
+    """Return the map of ``points``, coloured by the selection or by a field."""
+    saved = library.project.selections / SELECTION_FILE
+    stamp = (*loaders.file_stamp(library.windows_file, saved), *loaders.catalog_stamp(library))
+    return _figure(library, str(library.project.root), stamp, by, points)
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _figure(_library: Library, root: str, stamp: loaders.Stamp, by: str, _points: pd.DataFrame) -> go.Figure:
+    groups, colours = groups_of(_library, _points, by)
+    labels = labels_of(_library, _points)
+    return map_figure(_points["x"], _points["y"], groups, labels, _points["row"], colours=colours)
 
 
 def groups_of(library: Library, points: pd.DataFrame, by: str) -> tuple[list[str], dict[str, str]]:
@@ -85,16 +101,6 @@ def show_table(library: Library, windows: pd.DataFrame) -> pd.Series | None:
     reasons = _reasons(library, windows)
     table = windows.assign(status=_status(library, windows), reason=windows["row"].map(reasons).fillna(""))
     return windows_table.show(library, table, _SHOWN, key="map_rows")
-
-
-def show_window(library: Library, window: pd.Series | None) -> None:
-    """Play the window of the selected row, repeated."""
-    if window is None:
-        st.caption("Select a row to see its window.")
-        return
-    clip = loaders.clip_steps(library)[str(window["clip_id"])].clip
-    span = (float(window["start_s"]), float(window["stop_s"]))
-    clip_view.show_player(library, clip, key="map_player", time_s=span[0], span=span, loop=True)
 
 
 def _status(library: Library, windows: pd.DataFrame) -> pd.Series:

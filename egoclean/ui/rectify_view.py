@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Final
 
+import plotly.graph_objects as go
 import streamlit as st
 
 from egoclean.charts.lens_charts import lens_plot
@@ -80,12 +81,17 @@ def show_rectified(library: Library, clip: ClipRow, found: Mapping[str, Any]) ->
     show_numbers(shown or found, _kept_figures(library, clip, wish, found) if shown and wish.differs else None)
     _show_settings(library, source, wish, found)
     st.subheader("The lens", anchor=False)
-    figure = lens_plot(rectify_trial.curve(source), float((shown or found)["hfov_deg"]) / 2)
+    figure = _lens_figure(source, float((shown or found)["hfov_deg"]) / 2)
     st.plotly_chart(figure, key="lens_plot", config={"displayModeBar": False})
     st.caption(
         "Where a ray lands by its angle. Past the limit the calibration's polynomial falls back and describes no lens: "
         "nothing is ever taken from there."
     )
+
+
+@st.cache_resource(show_spinner=False, max_entries=64, hash_funcs={Intrinsics: repr})
+def _lens_figure(source: Intrinsics, half_view_deg: float) -> go.Figure:
+    return lens_plot(rectify_trial.curve(source), half_view_deg)
 
 
 def show_numbers(found: Mapping[str, Any], beside: Mapping[str, Any] | None = None) -> None:

@@ -146,11 +146,16 @@ def show_log(run: RunInfo) -> None:
 
 def show_failures(run: RunInfo) -> None:
     """Show the clips that a run rejected or that failed, with reasons."""
-    table = failures_table(run)
+    table = _failures(str(run.folder), loaders.file_stamp(run.folder / "events.jsonl"), run)
     if table.empty:
         st.caption("None in this run. Clips that an earlier one left out stand above the runs.")
     else:
         st.dataframe(table, hide_index=True, column_config=column_config(table))
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _failures(folder: str, stamp: loaders.Stamp, _run: RunInfo) -> pd.DataFrame:
+    return failures_table(_run)
 
 
 def out_table(library: Library) -> pd.DataFrame:

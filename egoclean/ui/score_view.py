@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from egoclean import jobs
@@ -11,7 +12,7 @@ from egoclean.core.explanations import rank_correlation
 from egoclean.errors import EgocleanError
 from egoclean.library import Library
 from egoclean.ui import clip_view, loaders, metrics, windows_table
-from egoclean.ui.format import count, footage, plain, share
+from egoclean.ui.format import count, footage, share
 from egoclean.ui.glossary import TERMS
 from egoclean.ui.range_slider import range_slider, set_range
 from egoclean.ui.start import show_error
@@ -28,7 +29,7 @@ _LARGE = 50_000
 
 def pick_signal(library: Library, windows: pd.DataFrame) -> str:
     """Return the signal a person looks at: one that at least one window has."""
-    offered = [name for name in SIGNALS if name in windows and windows[name].notna().any()]
+    offered = loaders.known_signals(library, SIGNALS)
     if len(windows) > _LARGE:
         loaders.order_signals(library, offered)
     return st.segmented_control(
@@ -69,12 +70,9 @@ def show_thresholds(library: Library, windows: pd.DataFrame, signal: str) -> Non
     metrics.number(dropped, "Dropped", count(len(windows) - (last - first), "window"), lost, about)
     metrics.number(below, "Below the range", count(first, "window"))
     metrics.number(above, "Above the range", count(len(order.values) - last, "window"))
-    histogram = score_histogram(order.values, lowest, highest, signal.replace("_", " "), missing=order.missing)
-    histogram.update_layout(dragmode="select", selectdirection="h")
-    st.plotly_chart(
-        histogram,
-        key=f"{key}_figure", on_select=lambda: _take_range(key), selection_mode="box",
-    )  # fmt: skip
+    root, stamp = str(library.project.root), loaders.file_stamp(library.windows_file)
+    histogram = _histogram(library, root, stamp, signal, lowest, highest)
+    st.plotly_chart(histogram, key=f"{key}_figure", on_select=lambda: _take_range(key), selection_mode="box")
     if order.missing:
         st.caption(f"{count(order.missing, 'window')} without a value count as dropped.")
     if signal == "score" and st.button("Use this range in Select", icon=":material/checklist:"):
@@ -103,7 +101,21 @@ def show_explanations(library: Library, windows: pd.DataFrame, signal: str) -> N
         )
 
 
-def show_ranking(library: Library, windows: pd.DataFrame, signal: str) -> pd.Series | None:
+@st.fragment
+def show_order(library: Library, windows: pd.DataFrame, signal: str) -> None:
+    """Show the windows at one end of a signal, one of them playing, and what the model fills in for it."""
+    st.subheader("Windows in order", anchor=False)
+    ranking, look = st.columns(2, gap="medium")
+    with ranking:
+        window = _show_ranking(library, windows, signal)
+    if window is not None:
+        with look:
+            clip_view.show_window(library, window)
+        st.subheader("Truth against prediction", anchor=False)
+        show_panel(library, window)
+
+
+def _show_ranking(library: Library, windows: pd.DataFrame, signal: str) -> pd.Series | None:
     """Show the windows with the highest or lowest values; return the selected one, or the first."""
     order = loaders.signal_order(library, signal)
     which = st.segmented_control(
@@ -116,26 +128,16 @@ def show_ranking(library: Library, windows: pd.DataFrame, signal: str) -> pd.Ser
     return selected
 
 
-def show_window(library: Library, window: pd.Series, key: str = "score_player") -> None:
-    """Play a window, repeated, and show what the model made of it."""
-    clip = loaders.clip_steps(library)[str(window["clip_id"])].clip
-    number, span = int(window["window"]), (float(window["start_s"]), float(window["stop_s"]))
-    st.text(
-        f"{loaders.names(library)[clip.clip_id]}\nwindow {number}, {clip_view.span_label(*span)}",
-        help=plain(clip.clip_id),
-    )
-    clip_view.show_player(library, clip, key=key, time_s=span[0], span=span, loop=True)
-    if st.button("Open the clip", icon=":material/movie:", key=f"{key}_open"):
-        clip_view.open_clip(clip.clip_id)
-        st.switch_page("pages/clips.py")
-
-
 @st.fragment
 def show_panel(library: Library, window: pd.Series) -> None:
     """Show truth, masked input and prediction of a window, drawn by the model worker when asked for."""
     number, clip_id = int(window["window"]), str(window["clip_id"])
     wanted = (clip_id, number)
-    if st.button("Draw it", icon=":material/compare:", help="Loads the model at the first time: some seconds."):
+    if st.button(
+        "Draw what the model fills in",
+        icon=":material/compare:",
+        help="Loads the model at the first time: some seconds.",
+    ):
         st.session_state["panel_wanted"] = wanted
     if st.session_state.get("panel_wanted") != wanted:
         st.caption("What the model saw and what it filled in, for the middle frame of the selected window.")
@@ -152,6 +154,15 @@ def show_panel(library: Library, window: pd.Series) -> None:
     )
 
 
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _histogram(
+    _library: Library, root: str, stamp: loaders.Stamp, signal: str, lowest: float | None, highest: float | None
+) -> go.Figure:
+    order = loaders.signal_order(_library, signal)
+    figure = score_histogram(order.values, lowest, highest, signal.replace("_", " "), missing=order.missing)
+    return figure.update_layout(dragmode="select", selectdirection="h")
+
+
 @st.cache_resource(show_spinner=False, max_entries=16)
 def _explanations(_library: Library, stamp: loaders.Stamp, signal: str) -> tuple[dict[str, float], int]:
     """Return the rank correlation of a signal with each plain property, and on how many windows."""
@@ -163,14 +174,15 @@ def _explanations(_library: Library, stamp: loaders.Stamp, signal: str) -> tuple
 
 
 def _show_examples(library: Library, windows: pd.DataFrame, signal: str, line: float) -> None:
-    near = windows.iloc[loaders.signal_order(library, signal).near(line, _EXAMPLES)]
-    with st.expander(f"Windows just below and just above {line:.4g}", icon=":material/vertical_align_center:"):
+    order = loaders.signal_order(library, signal)
+    near = windows.iloc[order.near(line, _EXAMPLES)]
+    moved = line not in (order.values[0], order.values[-1])
+    label = f"Windows just below and just above {line:.4g}"
+    with st.expander(label, icon=":material/vertical_align_center:", expanded=moved):
         near = near.assign(side=near[signal].ge(line).map({True: "above", False: "below"}))
         window = windows_table.show(library, near, ("side", "clip", "window", "start_s", signal), f"near_{signal}")
         if window is not None:
-            clip = loaders.clip_steps(library)[str(window["clip_id"])].clip
-            span = (float(window["start_s"]), float(window["stop_s"]))
-            clip_view.show_player(library, clip, key="near_player", time_s=span[0], span=span, loop=True, lanes=())
+            clip_view.show_window(library, window, key="near_player")
 
 
 def _take_range(key: str) -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+from collections.abc import Mapping
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from egoclean.charts.selection_charts import picked_shares
@@ -24,6 +27,7 @@ _MINUTES = (
     "can span more."
 )
 _THRESHOLDS = ("minimum_score", "maximum_score", "near_duplicate")
+_MOST_GROUPS = 40
 _GROUPS = ("factory", "worker", "scene", "camera", "clip_id")
 
 
@@ -48,23 +52,24 @@ def config_form(library: Library, windows: pd.DataFrame) -> SelectConfig:
 
 def show_counts(library: Library, windows: pd.DataFrame, view: SelectionView) -> None:
     """Show how much is chosen and left out, in windows and footage, and what the choice has to say of itself."""
-    total_s, chosen_s = loaders.window_seconds(library), footage_s(view.chosen)
+    total_s, chosen_s = loaders.window_seconds(library), _seconds(_rows_key(view.chosen), view.chosen)
     chosen, length, clips, left = st.columns(4)
     said = f"{share(len(view.chosen), len(windows))} of all windows"
     metrics.number(chosen, "Chosen", count(len(view.chosen), "window"), said, "budget")
     said = f"{share(chosen_s, total_s)} of {footage(total_s)}"
     metrics.number(length, "Footage chosen", footage(chosen_s), said, f"{meaning('footage')} {_MINUTES}")
-    clip_count = view.chosen["clip_id"].nunique()
-    metrics.number(clips, "From", count(clip_count, "clip"), f"of {windows['clip_id'].nunique():,}", "clip")
+    clip_count, all_clips = view.chosen["clip_id"].nunique(), len(_group_counts(library)["clip_id"])
+    metrics.number(clips, "From", count(clip_count, "clip"), f"of {all_clips:,}", "clip")
     about = "Each with its reason, in the table below."
     metrics.number(left, "Left out", count(len(view.left_out), "window"), about=about)
     for note in view.details.get("notes") or ():
         st.caption(plain(note))
 
 
-def show_groups(windows: pd.DataFrame, view: SelectionView) -> None:
+def show_groups(library: Library, view: SelectionView) -> None:
     """Show, group by group, its share of all windows beside its share of the chosen ones."""
-    offered = [name for name in _GROUPS if 1 < windows[name].nunique() <= 40]
+    counts = _group_counts(library)
+    offered = [name for name in _GROUPS if 1 < len(counts[name]) <= _MOST_GROUPS]
     if not offered:
         return
     by = st.segmented_control(
@@ -76,15 +81,31 @@ def show_groups(windows: pd.DataFrame, view: SelectionView) -> None:
         bind="query-params",
         format_func=lambda name: name.replace("_id", ""),
     )
-    figure = picked_shares(*_shares(windows[by], view.chosen[by]), by.replace("_id", ""))
+    figure = _shares(_rows_key(view.chosen), by, counts[by], view.chosen[by])
     st.plotly_chart(figure, key="select_groups")
 
 
-def _shares(of_all: pd.Series, of_chosen: pd.Series) -> tuple[list[str], list[int], list[int]]:
-    """Return the names of the groups in order, and how many windows and how many chosen ones each has."""
-    every, picked = _counts(of_all), _counts(of_chosen)
-    names = sorted(every)
-    return names, [every[name] for name in names], [picked.get(name, 0) for name in names]
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _shares(key: bytes, by: str, _every: Mapping[str, int], _of_chosen: pd.Series) -> go.Figure:
+    names, picked = sorted(_every), _counts(_of_chosen)
+    every, of_chosen = ([amounts.get(name, 0) for name in names] for amounts in (_every, picked))
+    return picked_shares(names, every, of_chosen, by.replace("_id", ""))
+
+
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _seconds(key: bytes, _chosen: pd.DataFrame) -> float:
+    return footage_s(_chosen)
+
+
+def _group_counts(library: Library) -> Mapping[str, Mapping[str, int]]:
+    """Return for each field that groups windows how many windows each group has."""
+    return _all_counts(library, str(library.project.root), loaders.file_stamp(library.windows_file))
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _all_counts(_library: Library, root: str, stamp: loaders.Stamp) -> dict[str, dict[str, int]]:
+    windows = loaders.windows(_library)
+    return {name: _counts(windows[name]) for name in _GROUPS}
 
 
 def _counts(groups: pd.Series) -> dict[str, int]:
@@ -93,6 +114,13 @@ def _counts(groups: pd.Series) -> dict[str, int]:
     return {str(name) if name == name else "none": int(number) for name, number in found.items() if number}
 
 
+def _rows_key(chosen: pd.DataFrame) -> bytes:
+    """Return what tells one choice from another: the rows it took, in order, and where they lie."""
+    parts = (chosen["row"], chosen["start_s"], chosen["stop_s"])
+    return hashlib.blake2b(b"".join(part.to_numpy().tobytes() for part in parts)).digest()
+
+
+@st.fragment
 def show_tables(library: Library, view: SelectionView) -> None:
     """Show what is chosen and what is left out, with reasons; the selected row plays."""
     chosen_tab, left_tab = st.tabs([f"Chosen ({len(view.chosen):,})", f"Left out ({len(view.left_out):,})"])
@@ -104,9 +132,7 @@ def show_tables(library: Library, view: SelectionView) -> None:
         other = windows_table.show(library, view.left_out, _LEFT_OUT, "select_left")
     window = window if window is not None else other
     if window is not None:
-        clip = loaders.clip_steps(library)[str(window["clip_id"])].clip
-        span = (float(window["start_s"]), float(window["stop_s"]))
-        clip_view.show_player(library, clip, key="select_player", time_s=span[0], span=span, loop=True)
+        clip_view.show_window(library, window, key="select_player")
 
 
 def save_button(library: Library, config: SelectConfig, view: SelectionView) -> None:

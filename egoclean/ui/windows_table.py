@@ -17,10 +17,12 @@ _TALL_ROWS = 9
 _TALL_PX = 340
 
 
-def show(library: Library, windows: pd.DataFrame, columns: Sequence[str], key: str) -> pd.Series | None:
+def show(
+    library: Library, windows: pd.DataFrame, columns: Sequence[str], key: str, of: int | None = None
+) -> pd.Series | None:
     """Show at most 1,000 ``windows`` with the ``columns`` they have; return the selected row with all columns, or None.
 
-    ``clip`` among the columns stands for the clip's short name.
+    ``clip`` among the columns stands for the clip's short name; ``of`` is how many there are where not all are given.
     """
     if windows.empty:
         st.caption("Nothing.")
@@ -39,6 +41,6 @@ def show(library: Library, windows: pd.DataFrame, columns: Sequence[str], key: s
         height=_TALL_PX if len(table) > _TALL_ROWS else "auto",
     )
     if len(windows) > MOST_ROWS:
-        st.caption(f"The first {MOST_ROWS:,} of {len(windows):,}.")
+        st.caption(f"The first {MOST_ROWS:,} of {of or len(windows):,}.")
     position = chosen_row(event)
     return None if position is None or position >= len(shown) else shown.iloc[position]

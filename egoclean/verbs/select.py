@@ -23,7 +23,7 @@ from egoclean.records import to_plain
 from egoclean.store.atomic import write_json
 from egoclean.store.cache import Entry
 from egoclean.store.catalog import StepRow, StepStatus
-from egoclean.store.decisions import Decision
+from egoclean.store.decisions import Decision, Verdict
 from egoclean.store.keys import EntryKey, digest, entry_key
 from egoclean.store.tables import write_table
 from egoclean.verbs.decided import decided_windows
@@ -131,8 +131,9 @@ def steps_digest(steps: Iterable[StepRow]) -> str:
 
 
 def decided_digest(decisions: Iterable[Decision]) -> str:
-    """Return a digest of the decisions that hold."""
-    return digest(sorted((decision.place, str(decision.verdict)) for decision in decisions))
+    """Return a digest of the decisions that hold; a stretch that is only sent to the review is not decided on."""
+    verdicts = ((item.place, item.verdict) for item in decisions if item.verdict is not Verdict.NONE)
+    return digest(sorted((place, str(verdict)) for place, verdict in verdicts))
 
 
 def selection_input(library: Library, windows: pd.DataFrame, config: SelectConfig) -> SelectionInput:

@@ -1,65 +1,14 @@
-"""A dashboard of its own process, and Debian's Chromium to look at it."""
+"""Dashboards of their own processes, and Debian's Chromium to look at them."""
 
-import contextlib
 import os
 import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import pytest
+from looking import Tab, new_window
+from serving import ARGUMENTS, CHROMIUM, dashboard, link_results
 
 from egoclean.store.project import Project
-
-CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = (
-    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--no-first-run", "--mute-audio",
-)  # fmt: skip
-START_S = 90
-
-
-REPOSITORY = Path(__file__).resolve().parents[2]
-PERSONAL = ("EGOCLEAN_CACHE", "EGOCLEAN_PROJECT", "EGOCLEAN_ROOTS", "HF_TOKEN", "HF_KEY")
-
-
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-@contextlib.contextmanager
-def dashboard(project: Project, log: Path, **environment):
-    """Serve the dashboard of ``project`` as a user does; yield its address."""
-    port = free_port()
-    command = [sys.executable, "-m", "egoclean", "app", "--project", str(project.root), "--port", str(port)]
-    kept = {name: value for name, value in os.environ.items() if name not in PERSONAL}
-    settings = {**kept, "PYTHONPATH": str(REPOSITORY), **environment}
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, env=settings)
-    try:
-        address = f"http://127.0.0.1:{port}"
-        wait_until_healthy(address, process, log)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def wait_until_healthy(address, process, log):
-    deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=2):
-                return
-        except (urllib.error.URLError, TimeoutError, ConnectionError):
-            time.sleep(0.2)
-    raise AssertionError(f"the dashboard did not answer in {START_S} s:\n{log.read_text(errors='replace')}")
 
 
 @pytest.fixture(scope="session")
@@ -73,14 +22,9 @@ def finished_project(request):
 def own_project(finished_project, tmp_path_factory):
     """A finished project that these tests write decisions into; entries of the cache are links to the demo's."""
     folder = tmp_path_factory.mktemp("browser")
-    cache = folder / "cache"
-    cache.mkdir()
+    link_results(finished_project, folder / "cache")
     shutil.copytree(finished_project.root, folder / "project")
     copy = Project(folder / "project")
-    for path in finished_project.cache_root().iterdir():
-        if path.name not in ("catalogs", "tables", "locks", "partial", "quarantine", "select"):
-            (cache / path.name).symlink_to(path, target_is_directory=path.is_dir())
-    shutil.copytree(finished_project.cache_root() / "select", cache / "select")
     copy.catalog_file().parent.mkdir()
     shutil.copyfile(finished_project.catalog_file(), copy.catalog_file())
     shutil.copytree(finished_project.tables(), copy.tables())
@@ -115,8 +59,6 @@ def chromium():
 @pytest.fixture(scope="session")
 def window(chromium):
     """One browser window for all tabs, so that scripts and fonts are fetched once."""
-    from looking import new_window
-
     context = new_window(chromium)
     yield context
     context.close()
@@ -125,8 +67,6 @@ def window(chromium):
 @pytest.fixture
 def visit(window):
     """Return ``visit(address)``: a new tab on it, ready; at the end the tab must have had no error."""
-    from looking import Tab
-
     tabs = []
 
     def open_tab(address):

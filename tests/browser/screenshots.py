@@ -74,8 +74,7 @@ def save(png: bytes, path: Path) -> None:
 def main() -> None:
     """Serve a project, and an empty one for the first screen, and take the pictures."""
     from playwright.sync_api import sync_playwright
-
-    from tests.browser.conftest import ARGUMENTS, CHROMIUM, dashboard
+    from serving import ARGUMENTS, CHROMIUM, dashboard
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--project", type=Path, required=True)

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from page_reading import metric, texts, widget
 
 from egoclean import jobs
 from egoclean.core.calibrate import calibrate
@@ -20,20 +21,6 @@ from egoclean.ui import choosing, evaluate_view, export_view
 from egoclean.ui.first_minute import PAGE_SENTENCES
 
 PAGES = [name.lower() for name in PAGE_SENTENCES]
-
-
-def texts(app):
-    """Everything a page says in words."""
-    found = [*app.title, *app.subheader, *app.caption, *app.markdown, *app.info, *app.success, *app.warning, *app.error]
-    return "\n".join(item.value for item in [*found, *app.text, *app.metric])
-
-
-def metric(app, label):
-    return next(item.value for item in app.metric if item.label == label)
-
-
-def widget(items, label):
-    return next(item for item in items if item.label == label)
 
 
 def test_every_page_is_registered_and_described():

@@ -5,7 +5,7 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
-from egoclean.ui.review_view import _highest
+from egoclean.ui.review_queue import _highest_rows
 from egoclean.ui.window_index import Footage, SignalOrder, clip_places, evenly
 
 values = st.lists(st.one_of(st.integers(0, 9), st.none()), max_size=30)
@@ -57,7 +57,8 @@ def test_evenly_takes_no_more_than_asked(count, most):
 
 
 @given(values, st.integers(1, 8))
-def test_the_highest_are_those_that_sorting_all_puts_first(numbers, many):
-    frame = pd.DataFrame({"row": range(len(numbers)), "score": pd.Series(numbers, dtype="float64")})
-    slow = frame.dropna(subset=["score"]).sort_values(["score", "row"], ascending=[False, True]).head(many)
-    assert _highest(frame, "score", many)["row"].tolist() == slow["row"].tolist()
+def test_the_highest_rows_hold_the_values_that_sorting_all_puts_first(numbers, many):
+    column = np.array([np.nan if number is None else number for number in numbers], dtype=np.float64)
+    rows = _highest_rows(column, many)
+    assert len(set(rows.tolist())) == len(rows)
+    assert sorted(column[rows]) == sorted(sorted(number for number in numbers if number is not None)[-many:])

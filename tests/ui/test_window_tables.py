@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from egoclean.store.catalog import ClipRow, StepRow, StepStatus
 from egoclean.ui.filters import matching
 from egoclean.ui.loaders import ClipSteps
-from egoclean.ui.review_view import queue_of
+from egoclean.ui.review_queue import queue_of
 from egoclean.ui.summary import needs_attention
 from egoclean.ui.tables import (
     clip_table,

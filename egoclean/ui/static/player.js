@@ -1,9 +1,9 @@
-const LABEL_PX = 86, LANE_PX = 16, CURVE_PX = 54, GAP_PX = 3, AXIS_PX = 18;
+const LABEL_PX = 86, LANE_PX = 16, CURVE_PX = 54, GAP_PX = 3, AXIS_PX = 18, TICK_PX = 26;
 const SVG = "http://www.w3.org/2000/svg";
 const KEYS = [
   ["space", "play or pause"], [", .", "one frame back, on"], ["← →", "one second back, on"],
   ["0 … 9", "to a tenth of the clip"], ["< >", "slower, faster"], ["L", "repeat the marked span"],
-  ["[ ]", "mark the span's start, end"], ["M", "use this moment on the page"], ["?", "these keys"],
+  ["[ ]", "mark the span's start, end"], ["M", "keep, reject or review the marked span"], ["?", "these keys"],
 ];
 
 function element(name, attributes, text) {
@@ -53,6 +53,10 @@ class Player {
     this.strip.onpointermove = (event) => { if (event.buttons) this.drag(event, false); };
     this.observer = new ResizeObserver(() => this.drawStrip());
     this.observer.observe(this.strip);
+    // What nobody sees is neither fetched nor played.
+    this.inView = false;
+    this.sight = new IntersectionObserver((entries) => this.setInView(entries[entries.length - 1].isIntersecting));
+    this.sight.observe(this.box);
   }
 
   update(data, send) {
@@ -71,8 +75,25 @@ class Player {
       this.span = data.span;
       this.setLooping(Boolean(data.loop && data.span));
       this.seek(data.time_s);
-      if (data.loop && data.span) this.play();
+      if (data.loop && data.span) this.playWhenSeen();
     }
+  }
+
+  playWhenSeen() {
+    this.waiting = !this.inView;
+    if (this.inView) this.play();
+  }
+
+  setInView(inView) {
+    this.inView = inView;
+    if (!inView) {
+      this.waiting = this.waiting || Boolean(this.main && !this.main.paused);
+      this.pause();
+      return;
+    }
+    for (const video of this.videos) if (video.preload !== "auto") video.preload = "auto";
+    if (this.waiting) this.play();
+    this.waiting = false;
   }
 
   load() {
@@ -83,7 +104,7 @@ class Player {
       video.dataset.source = about.source;
       video.muted = true;
       video.playsInline = true;
-      video.preload = "auto";
+      video.preload = this.inView ? "auto" : "none";
       if (about.poster) video.poster = about.poster;
       video.onclick = () => this.toggle();
       video.onerror = () => {
@@ -238,6 +259,7 @@ class Player {
     });
     const step = [1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600].find((item) => item * scale > 56) || 7200;
     for (let tick = 0; tick <= this.duration; tick += step) {
+      if (LABEL_PX + tick * scale + TICK_PX > width) break;
       svg.append(element("text", { x: LABEL_PX + tick * scale, y: height - 4 }, clockText(tick).replace(/\.00$/, "")));
     }
     this.head = element("line", { class: "head", y1: 0, y2: height - AXIS_PX });
@@ -282,7 +304,7 @@ class Player {
     }
   }
 
-  close() { this.observer.disconnect(); this.pause(); }
+  close() { this.observer.disconnect(); this.sight.disconnect(); this.pause(); }
 }
 
 const players = new WeakMap();
