@@ -7,7 +7,7 @@ from egoclean.ui import evaluate_view, export_view, frame, guards
 frame.title("Evaluate", "What the selection stands for, beside as many windows drawn at random and evenly in time.")
 library = guards.require_step("embed")
 view = export_view.require_selection(library)
-frame.warn_if_untrained(library, "embed")
+frame.show_model(library, "embed")
 result = evaluate_view.compare(library, view)
 st.dataframe(result.table, hide_index=True, column_config=evaluate_view.columns())
 st.caption(result.note)

@@ -8,7 +8,7 @@ frame.title(
     "Map", "Every point is a window; alike windows lie close together. Draw around points to see what they are."
 )
 library = guards.require_step("embed")
-frame.warn_if_untrained(library, "embed")
+frame.show_model(library, "embed")
 _, windows = guards.require_windows()
 points = loaders.embedding_map(library)
 if points.empty:

@@ -4,7 +4,7 @@ from egoclean.ui import disagreement_view, frame, guards, score_view
 
 frame.title("Score", "How hard each window is for the model, where to draw the line, and what the number rests on.")
 library, windows = guards.require_windows("score")
-frame.warn_if_untrained(library, "score")
+frame.show_model(library, "score")
 signal = score_view.pick_signal(library, windows)
 score_view.show_thresholds(library, windows, signal)
 score_view.show_explanations(library, windows, signal)

@@ -6,7 +6,7 @@ from egoclean.ui import choosing, comparing, frame, guards, select_view
 
 frame.title("Select", "Set a budget: what would be chosen, from where, and why the rest is left out.")
 library, windows = guards.require_windows()
-frame.warn_if_untrained(library, "embed")
+frame.show_model(library, "embed")
 config = select_view.config_form(library, windows)
 view = choosing.view_of(library, config)
 select_view.show_counts(library, windows, view)

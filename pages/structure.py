@@ -9,7 +9,7 @@ frame.title(
     "Structure", "When the work repeats, when it changes, when it is unlike itself: one time axis for one clip."
 )
 library = guards.require_step("structure")
-frame.warn_if_untrained(library, "embed")
+frame.show_model(library, "embed")
 clip = choice.clip_picker(library, "structure")
 structure = structure_view.found(library, clip)
 structure_view.show_numbers(structure)

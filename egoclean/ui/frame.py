@@ -12,7 +12,7 @@ from streamlit.runtime.pages_manager import PagesManager
 from egoclean.library import Library
 from egoclean.ui import keys, loaders, login, saved_views
 from egoclean.ui.format import count, footage, plain, shorten
-from egoclean.ui.glossary import TERMS, meaning
+from egoclean.ui.glossary import TERMS
 from egoclean.ui.guards import active_run
 
 ICON: Final = str(resources.files("egoclean.ui") / "static" / "icon.png")
@@ -73,25 +73,13 @@ def model_sentence(card: Mapping[str, Any]) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def is_untrained(card: Mapping[str, Any]) -> bool:
-    """Whether a model's weights are random."""
-    return card.get("trained") is False
-
-
-def warn_if_untrained(library: Library, verb: str) -> None:
-    """Show the line of the model behind ``verb``, and a warning when its weights are random."""
+def show_model(library: Library, verb: str) -> None:
+    """Show the line of the model behind ``verb``."""
     card = model_cards(library).get(verb)
-    if card is None:
-        return
-    if is_untrained(card):
-        text = f"Untrained model: {meaning('untrained')} ({plain(model_sentence(card))})"
-        st.warning(text, icon=":material/science:")
-    else:
+    if card is not None:
         st.caption(f"Model: {plain(model_sentence(card))}")
 
 
 def _model_line(label: str, card: Mapping[str, Any]) -> None:
     name = str(card.get("model_id") or card.get("family") or "model")
     st.caption(f"**{label}**: {plain(name)}", help=plain(model_sentence(card)))
-    if is_untrained(card):
-        st.badge("untrained", color="orange", icon=":material/science:", help=meaning("untrained"))

@@ -54,7 +54,6 @@ TERMS: Final[dict[str, str]] = {
     "window how likely it would be kept.",
     "calibrated": "Compared within its own camera, worker or scene, so that a shaky or dark camera does not win by "
     "being shaky or dark.",
-    "untrained": "its weights are random, so that everything works but the numbers carry no meaning yet.",
     "manifest": "The list of chosen stretches: which file, which seconds, with which scores and why.",
     "pts": "Presentation time: the time stored with a frame. Cuts are written in it, so they are exact to the frame.",
     "run": "One pass of the pipeline over the project. Finished work is kept: an interrupted run goes on where it was.",
