@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 from structure_clips import Embeddings
@@ -21,12 +22,15 @@ from egoclean.core.windows import window_grid
 from egoclean.demo.lenses import model_camera
 from egoclean.demo.render import FactoryRenderer
 from egoclean.demo.world import FRAME_RATE_FPS, WORLD_VERSION, FactoryClip
+from egoclean.models.cards import model_spec
 from egoclean.models.device import choose_device
 from egoclean.models.vjepa2 import Vjepa2Embedder, load_embedder
 from egoclean.records import Window
 
 WINDOW_FRAMES, STRIDE_S = 64, 1.0
-SIDE_PX = 128
+SIDE_PX = model_spec("vjepa2", "small").size_px
+FINER = 2
+"""Drawn so many times larger and averaged, as footage is before a model sees it."""
 WINDOWS_AT_ONCE = 8
 
 
@@ -51,14 +55,15 @@ def draw_clips(clips: Iterable[FactoryClip], folder: Path, side_px: int = SIDE_P
 
 def picture_path(clip: FactoryClip, folder: Path, side_px: int = SIDE_PX) -> Path:
     """Return where the pictures of a clip are kept: a name for its description, the world's version and the size."""
-    described = hashlib.sha256(f"{WORLD_VERSION} {side_px} {clip!r}".encode()).hexdigest()[:12]
+    described = hashlib.sha256(f"{WORLD_VERSION} {side_px} {FINER} {clip!r}".encode()).hexdigest()[:12]
     return folder / f"{clip.seed}_{side_px}px_{described}.npy"
 
 
 def _draw(clip: FactoryClip, path: Path, side_px: int) -> None:
-    renderer = FactoryRenderer(clip, model_camera(side_px))
-    pictures = np.stack([renderer.frame(index / FRAME_RATE_FPS) for index in range(clip.frame_count)])
-    _save(path, pictures)
+    renderer = FactoryRenderer(clip, model_camera(FINER * side_px))
+    size = (side_px, side_px)
+    frames = (renderer.frame(index / FRAME_RATE_FPS) for index in range(clip.frame_count))
+    _save(path, np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames]))
 
 
 def model_embeddings(clip: FactoryClip, folder: Path, embedder: Vjepa2Embedder) -> Embeddings:

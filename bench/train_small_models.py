@@ -30,7 +30,6 @@ BATCHES = {"cuda": {"vjepa2": 256, "videomae": 192}, "cpu": {"vjepa2": 32, "vide
 FILES = {"cuda": sum(COUNTS.values()), "cpu": 520}
 PATTERNS = 60
 CHECKPOINT_EVERY, REPORT_EVERY = 250, 50
-WARM_UP_STEPS = 60
 SEED = 7
 MOMENTUM = 0.95
 
@@ -44,11 +43,13 @@ def main() -> None:
     parser.add_argument("--batch", type=int, help="Windows of a step.")
     parser.add_argument("--files", type=int, help="Files of footage to learn from; less memory.")
     parser.add_argument("--seconds", type=float, help="Do as many steps as fit in this time.")
+    parser.add_argument("--threads", type=int, help="Processor threads to compute with.")
     parser.add_argument("--drawn", action="store_true", help="Take the footage that is there and draw none.")
     parser.add_argument("--out", type=Path, default=WEIGHTS_DIR, help="Where the finished weights go.")
     options = parser.parse_args()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.set_flush_denormal(True)
+    torch.set_num_threads(options.threads or torch.get_num_threads())
     torch.backends.cuda.matmul.allow_tf32 = True
     folder = options.work / "footage"
     paths = sorted(folder.glob("[!.]*.mp4")) if options.drawn else make_footage(folder, COUNTS, FIRST_SEED)
@@ -74,17 +75,17 @@ def train(name: str, task: Any, footage: Footage, work: Path, steps: int, second
     began = time.perf_counter()
     parts: dict[str, torch.Tensor] = {}
     for step in range(first, steps):
-        done = max(step / steps, (time.perf_counter() - began) / seconds)
-        loss = task.loss(footage, draw.manual_seed(SEED + 1 + step), step, min(1.0, done))
+        done = min(1.0, max(step / steps, (time.perf_counter() - began) / seconds))
+        loss = task.loss(footage, draw.manual_seed(SEED + 1 + step), step, done)
         for optimiser in optimisers:
             optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(task.trained().parameters(), 1.0)
         for optimiser in optimisers:
             for group in optimiser.param_groups:
-                group["lr"] = task.peak_rate * schedule(step, done)
+                group["lr"] = task.rate(step, done)
             optimiser.step()
-        task.after_step(step)
+        task.after_step(step, done)
         for part, value in task.reported().items():
             parts[part] = value if part not in parts else parts[part].lerp(value, 0.05)
         if (step + 1) % REPORT_EVERY == 0 or step + 1 == steps:
@@ -96,11 +97,6 @@ def train(name: str, task: Any, footage: Footage, work: Path, steps: int, second
             _keep(checkpoint, task, optimisers, step + 1)
         if is_over:
             return
-
-
-def schedule(step: int, done: float) -> float:
-    """Return the share of the peak rate: a rise, a plateau, and a fall over the last half to almost nothing."""
-    return min(1.0, (step + 1) / WARM_UP_STEPS, max(0.005, 2 * (1 - done)))
 
 
 def _optimisers(task: Any) -> list[torch.optim.Optimizer]:

@@ -24,6 +24,7 @@ SLOTS, SIDE, PATCH_PX = 8, 14, 8
 PLACES = SIDE * SIDE
 VISIBLE = PLACES // 4
 HEAD_SAMPLES = 6
+WARM_UP_STEPS = 150
 DISTANCES = (1, 4, 2, 4, 3, 4)
 HEAD_SCALE = 0.3
 CONTENT_SCALE = 0.35
@@ -79,7 +80,11 @@ class Task:
         """Return the number to print."""
         return {"hidden": self.hidden_loss}
 
-    def after_step(self, step: int) -> None:
+    def rate(self, step: int, done: float) -> float:
+        """Return the learning rate: a rise, a plateau, and a fall over the last half to almost nothing."""
+        return self.peak_rate * min(1.0, (step + 1) / WARM_UP_STEPS, max(0.005, 2 * (1 - done)))
+
+    def after_step(self, step: int, done: float) -> None:
         """Nothing changes from step to step."""
 
 

@@ -29,15 +29,17 @@ from transformers import VJEPA2Model
 from egoclean.models.rotary import rotary_tables
 from egoclean.models.vjepa2 import small_vjepa2_config
 
-BATCH = 32
+BATCH = 64
 STAGES = (
-    (0.45, (("part", 4), ("whole", 2))),
-    (0.85, (("places", 8), ("part", 8), ("future", 8), ("whole", 4))),
-    (1.0, (("future", 32), ("whole", 8), ("places", 8), ("whole", 16), ("future", 16), ("whole", 32))),
+    (0.55, (("whole", 1),)),
+    (0.8, (("part", 8), ("whole", 1), ("whole", 4), ("whole", 1), ("whole", 16), ("places", 8))),
+    (1.0, (("future", 32), ("future", 16), ("places", 16))),
 )
-"""Up to which share of the steps: what a step hides and how many time slots it sees, taken in turn. Few slots of many
-windows teach most at first, what is to be seen; whole windows come last. Batches hold ``BATCH`` windows of 2 slots."""
-BATCH_SLOTS = 2
+"""Up to which share of the training: what a step hides and how many time slots it sees, taken in turn. Single slots of
+many windows teach most at first, what is to be seen; then come longer spans; last the predictor learns alone, on the
+features of the finished encoder. Batches hold ``BATCH`` windows of one slot."""
+FINISHED = STAGES[-2][0]
+BATCH_SLOTS = 1
 PART = 0.5
 """Share of the places seen where a step hides none but leaves some out."""
 PREDICTED = ("places", "future")
@@ -50,6 +52,7 @@ SLOTS_COMPARED = 4
 PHASE_WEIGHT, LIGHT_WEIGHT, PLACE_WEIGHT, RARE_WEIGHT = 0.6, 1.0, 0.45, 0.6
 COLOUR_CELLS = 4
 LONGEST_SLOTS = 32
+WARM_UP_STEPS = 60
 PATCH_FLOOR = 0.15
 """Deviation below which a principal component of patches is noise rather than picture."""
 
@@ -114,24 +117,36 @@ class Task:
         position = (times[:, None] * places + torch.arange(places, device=times.device)).flatten()
         context, hidden, shown = self._split(draw, hides, slots)
         tokens = tokens_of(normalised(windows.pixels), self.model.config.patch_size)
+        alone = done > FINISHED
+        terms = {}
         with half_precision(tokens.device):
-            seen = encode(self.model.encoder, tokens[:, context], position[context], self.side)
-            terms = {}
+            with torch.set_grad_enabled(not alone):
+                encoder = self.target if alone else self.model.encoder
+                seen = encode(encoder, tokens[:, context], position[context], self.side)
             if len(hidden):
                 with torch.no_grad():
                     wanted = encode(self.target, tokens, position, self.side)[:, hidden]
                 guess = predict(self.model.predictor, seen, position[context], position[hidden], self.side)
                 terms["predict"] = l1_loss(guess.float(), layer_norm(wanted.float(), (wanted.shape[-1],)))
-        terms |= self._knowledge(draw, windows, seen.float(), context, shown)
+        if not alone:
+            terms |= self._knowledge(draw, windows, seen.float(), context, shown)
         self.parts = {name: term.detach() for name, term in terms.items()}
         return torch.stack([WEIGHTS[name] * term for name, term in terms.items()]).sum()
+
+    def rate(self, step: int, done: float) -> float:
+        """Return the learning rate: a rise, a plateau, a fall until the encoder is finished; anew for the predictor."""
+        if done > FINISHED:
+            return self.peak_rate * max(0.005, min(0.6, (1 - done) / (1 - FINISHED)))
+        return self.peak_rate * min(1.0, (step + 1) / WARM_UP_STEPS, max(0.005, 1.7 * (1 - done / FINISHED)))
 
     def reported(self) -> dict[str, torch.Tensor]:
         """Return the numbers to print."""
         return self.parts
 
-    def after_step(self, step: int) -> None:
-        """Let the target encoder follow, ever more slowly."""
+    def after_step(self, step: int, done: float) -> None:
+        """Let the target encoder follow, ever more slowly, until it is finished."""
+        if done > FINISHED:
+            return
         keep = min(0.9985, 1 - 0.1 / (1 + step / 20))
         with torch.no_grad():
             torch._foreach_lerp_(
