@@ -31,6 +31,7 @@ with tables:
     st.plotly_chart(structure_view.lag_figure(structure), key="lags")
 with video:
     moments = structure_view.moments_of_brush(event, structure)
+    moments = moments or structure_view.cycles_side_by_side(structure, clip)
     if moments is not None:
         structure_view.show_two_moments(library, clip, moments)
     start_s = span[0] if span else 0.0

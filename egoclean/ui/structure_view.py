@@ -23,8 +23,11 @@ from egoclean.ui.tables import spans_table
 from egoclean.verbs.comparison import ChangeCauses, Rarity, change_causes, rarity
 from egoclean.verbs.evaluate import known_truth, read_truth, truth_of_clip
 
+Span = tuple[float, float]
+
 _TABLES = {"anomalies": "anomaly", "cycles": "cycle", "segments": "segment"}
 _LOOP_MOST_S = 8.0
+SIDE_BY_SIDE = "side by side"
 _CAUSES = {"turn": "the camera's turning", "blur": "blur"}
 LANES = ("segments", "true work", "cycles", "true cycles", "anomalies", "true events", "chosen", "decisions")
 """Lanes under the player, from the top: what was found and, where it is known, the truth below it."""
@@ -145,9 +148,7 @@ def show_tables(structure: Mapping[str, Any], clip: ClipRow) -> tuple[float, flo
     return chosen
 
 
-def moments_of_brush(
-    event: Any, structure: Mapping[str, Any]
-) -> tuple[tuple[float, float], tuple[float, float]] | None:
+def moments_of_brush(event: Any, structure: Mapping[str, Any]) -> tuple[Span, Span] | None:
     """Return the two spans, in seconds, that a box on the similarity map stands for, or None.
 
     The box may come with its ends in either order; each span is kept within the clip and to 8 seconds.
@@ -164,7 +165,7 @@ def moments_of_brush(
     return spans[0], spans[1]
 
 
-def show_two_moments(library: Library, clip: ClipRow, spans: tuple[tuple[float, float], tuple[float, float]]) -> None:
+def show_two_moments(library: Library, clip: ClipRow, spans: tuple[Span, Span]) -> None:
     """Play two moments of a clip side by side, in step, repeated."""
     source = media.media_url(loaders.entry(library, clip.clip_id, "rectify"), "view.mp4")
     if source is None:
@@ -202,13 +203,35 @@ def _show_spans(structure: Mapping[str, Any], name: str, clip_id: str) -> tuple[
         key=f"spans_{name}_{clip_id}",
     )
     position = chosen_row(event)
-    if name == "cycles":
-        typical, deviant = structure.get("most_typical_cycle"), structure.get("most_deviant_cycle")
-        if typical is not None and deviant is not None:
-            st.caption(f"The most typical cycle is row {typical + 1}, the most deviant row {deviant + 1}.")
+    if name == "cycles" and (named := named_cycles(structure)):
+        wish = st.segmented_control(
+            "Play", [*named, SIDE_BY_SIDE], key=_cycle_key(clip_id), help="Side by side: both from their first frame."
+        )
+        if position is None and wish in named:
+            return named[wish]
     if position is None:
         return None
     return float(table.iloc[position]["start_s"]), float(table.iloc[position]["stop_s"])
+
+
+def named_cycles(structure: Mapping[str, Any]) -> dict[str, Span]:
+    """Return the spans of the median cycle and of the one most unlike it, by name; empty where there are none."""
+    places = {"median cycle": structure.get("most_typical_cycle"), "most deviant": structure.get("most_deviant_cycle")}
+    if None in places.values():
+        return {}
+    cycles = structure["cycles"]
+    return {name: (cycles[place]["start_s"], cycles[place]["stop_s"]) for name, place in places.items()}
+
+
+def cycles_side_by_side(structure: Mapping[str, Any], clip: ClipRow) -> tuple[Span, Span] | None:
+    """Return the median and the most deviant cycle when a person asked for both, or None."""
+    named = tuple(named_cycles(structure).values())
+    asked = st.session_state.get(_cycle_key(clip.clip_id)) == SIDE_BY_SIDE
+    return (named[0], named[1]) if asked and named else None
+
+
+def _cycle_key(clip_id: str) -> str:
+    return f"cycle_{clip_id}"
 
 
 def _listed(causes: ChangeCauses) -> list[float | None]:

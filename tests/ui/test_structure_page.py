@@ -32,6 +32,19 @@ def test_the_truth_stands_behind_a_switch(library, open_page):
     assert lanes["true events"] == [(e["start_s"], e["stop_s"], e["kind"]) for e in truth["events"]]
 
 
+def test_the_median_and_the_most_deviant_cycle_are_one_click_away(library, open_page):
+    app = open_page("structure")
+    clip_id = app.selectbox[0].value
+    structure = library.entry(clip_id, "structure").json("structure.json")
+    named = structure_view.named_cycles(structure)
+    keys = [item.key for item in app.get("button_group")]
+    assert (f"cycle_{clip_id}" in keys) is bool(named)
+    assert structure_view.named_cycles({**structure, "most_typical_cycle": None, "most_deviant_cycle": None}) == {}
+    two = {"cycles": [{"start_s": 0.0, "stop_s": 3.0}, {"start_s": 3.0, "stop_s": 7.5}]}
+    two |= {"most_typical_cycle": 0, "most_deviant_cycle": 1}
+    assert structure_view.named_cycles(two) == {"median cycle": (0.0, 3.0), "most deviant": (3.0, 7.5)}
+
+
 def test_footage_without_truth_has_no_switch(project, open_page):
     settings = project.root / "project.toml"
     text = settings.read_text(encoding="utf-8")
