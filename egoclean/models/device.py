@@ -28,15 +28,36 @@ class DeviceChoice:
         return _DTYPES[self.dtype]
 
 
-def choose_device(name: str = "auto") -> DeviceChoice:
+def choose_device(name: str = "auto", dtype: str = "auto", family: str = "") -> DeviceChoice:
     """Return the device called ``name``, or for ``"auto"`` the fastest there is: CUDA, then MPS, then CPU.
 
-    Half precision is chosen on CUDA only: float16, because V-JEPA 2 rounds its rotary angles badly in bfloat16.
+    The number format is ``dtype``, or for ``"auto"`` float16 on CUDA; bfloat16 on a CPU that has units for it, for
+    ``family`` ``videomae`` alone, because V-JEPA 2 rounds its rotary angles badly in bfloat16; float32 elsewhere.
 
     Raises
     ------
-    UsageError : when the named device is not there.
+    UsageError : when the named device is not there, and for other names and formats.
     """
+    if dtype != "auto" and dtype not in _DTYPES:
+        raise UsageError(f"The number format must be auto, {', '.join(_DTYPES)}, found {dtype!r}.")
+    device, place = _device(name)
+    if dtype != "auto":
+        return DeviceChoice(device, dtype, f"{place} in {dtype}, as asked")
+    if device == "cuda":
+        return DeviceChoice(device, "float16", f"{place} in float16")
+    if device == "cpu" and family == "videomae" and has_bfloat16_units():
+        return DeviceChoice(device, "bfloat16", f"{place} in bfloat16, for which it has units")
+    return DeviceChoice(device, "float32", f"{place} in float32")
+
+
+def has_bfloat16_units() -> bool:
+    """Return whether this CPU multiplies matrices of bfloat16 in hardware; without units it is slower than float32."""
+    known = torch.cpu.get_capabilities()
+    return any(bool(known.get(unit)) for unit in ("avx512_bf16", "amx_bf16"))
+
+
+def _device(name: str) -> tuple[str, str]:
+    """Return the device that ``name`` means here, and what to call it."""
     if name not in ("auto", "cuda", "mps", "cpu"):
         raise UsageError(f"The device must be auto, cuda, mps or cpu, found {name!r}.")
     has_cuda = torch.cuda.is_available()
@@ -44,11 +65,10 @@ def choose_device(name: str = "auto") -> DeviceChoice:
     if (name == "cuda" and not has_cuda) or (name == "mps" and not has_mps):
         raise UsageError(f"The device {name} was asked for and is not there.", "Use --device auto or --device cpu.")
     if name == "cuda" or (name == "auto" and has_cuda):
-        return DeviceChoice("cuda", "float16", f"CUDA device {torch.cuda.get_device_name()} in float16")
+        return "cuda", f"CUDA device {torch.cuda.get_device_name()}"
     if name == "mps" or (name == "auto" and has_mps):
-        return DeviceChoice("mps", "float32", "Apple GPU (MPS) in float32")
-    reason = "CPU in float32, as asked" if name == "cpu" else "CPU in float32: no CUDA or MPS device was found"
-    return DeviceChoice("cpu", "float32", reason)
+        return "mps", "Apple GPU (MPS)"
+    return "cpu", "CPU" if name == "cpu" else "CPU (no CUDA or MPS device was found)"
 
 
 def upload(values: NDArray[np.generic], device: str) -> torch.Tensor:

@@ -20,12 +20,7 @@ from egoclean.models.cards import ModelCard, model_spec
 from egoclean.models.device import DeviceChoice, fetch
 from egoclean.models.fused import Vjepa2Encoder
 from egoclean.models.loading import load_model
-from egoclean.models.pixels import (
-    Frames,
-    normalised_patches,
-    patch_pixels,
-    require_frames,
-)
+from egoclean.models.pixels import Frames, normalised_patches, patch_pixels, require_frames
 from egoclean.models.rotary import install_rotary_tables
 from egoclean.models.surprise import Surprise, feature_errors, predict_features, summarise_surprise
 
