@@ -15,9 +15,9 @@ from egoclean.records import Clip, Window
 from egoclean.store.cache import Cache, save_array
 from egoclean.store.keys import EntryKey, entry_key
 from egoclean.store.tables import write_table
-from egoclean.verbs.chunks import Columns, windows_in_chunks
+from egoclean.verbs.chunks import Columns, Computed, windows_in_chunks
 from egoclean.verbs.job import Job, Made, ProgressCallback
-from egoclean.verbs.models import batch_size, model_key
+from egoclean.verbs.models import ahead_on_gpu, batch_size, model_key
 from egoclean.verbs.window_source import (
     ClipWindows,
     drop_notes,
@@ -53,12 +53,12 @@ def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None
     def pictures(windows: Sequence[Window]) -> Any:
         return window_pictures(job.clip, video, windows, count, embedder.size_px, config.crop, threads=threads)
 
-    def compute(windows: Sequence[Window], frames: list[Any]) -> Callable[[], Columns]:
+    def compute(windows: Sequence[Window], frames: list[Any]) -> Computed:
         stacked = np.stack(frames)
         wait = begin_embed_batch(embedder, stacked, config)
         seconds = np.array([window.stop_s - window.start_s for window in windows])
         turn = turning(stacked) / seconds
-        return lambda: {**wait(), "turn": turn}
+        return ahead_on_gpu(lambda: {**wait(), "turn": turn}, embedder.card)
 
     folder_of_chunks = cache.partial_folder(job.key)
     done = windows_in_chunks(folder_of_chunks, found.windows, batch, pictures, compute, progress)

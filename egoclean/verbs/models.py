@@ -7,14 +7,16 @@ import importlib.metadata
 import platform
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from egoclean.config import ModelConfig
 from egoclean.errors import ModelError
-from egoclean.models.cards import UNTRAINED_REVISION, WEIGHTS_DIR, model_spec
+from egoclean.models.cards import UNTRAINED_REVISION, WEIGHTS_DIR, ModelCard, model_spec
 from egoclean.store.cache import file_sha256
+from egoclean.verbs.chunks import Columns, Computed
 
 WEIGHTS_FILE = "model.safetensors"
 BATCH, BATCH_ON_CUDA = 4, 16
@@ -47,6 +49,14 @@ def model_key(family: str, config: ModelConfig) -> dict[str, Any]:
 def batch_size(config: ModelConfig, device: str) -> int:
     """Return how many windows a model on ``device`` is given at once."""
     return config.batch or (BATCH_ON_CUDA if device.startswith("cuda") else BATCH)
+
+
+def ahead_on_gpu(wait: Callable[[], Columns], card: ModelCard) -> Computed:
+    """Return ``wait`` where a GPU computes while the next batch is prepared; on other devices what it gives.
+
+    There it is done already, and what was not taken a kill would cost.
+    """
+    return wait if card.device.startswith("cuda") else wait()
 
 
 @functools.cache

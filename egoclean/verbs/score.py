@@ -16,9 +16,9 @@ from egoclean.records import Clip, Window
 from egoclean.store.cache import Cache
 from egoclean.store.keys import EntryKey, entry_key
 from egoclean.store.tables import write_table
-from egoclean.verbs.chunks import Columns, windows_in_chunks
+from egoclean.verbs.chunks import Columns, Computed, windows_in_chunks
 from egoclean.verbs.job import Job, Made, ProgressCallback
-from egoclean.verbs.models import batch_size, model_key
+from egoclean.verbs.models import ahead_on_gpu, batch_size, model_key
 from egoclean.verbs.window_source import (
     drop_notes,
     failed_windows,
@@ -49,8 +49,8 @@ def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None
             job.clip, video, windows, scorer.frame_count, scorer.size_px, config.crop, threads=threads
         )
 
-    def compute(windows: Sequence[Window], frames: list[Any]) -> Callable[[], Columns]:
-        return begin_score_batch(scorer, job.clip.sha256, windows, np.stack(frames), config)
+    def compute(windows: Sequence[Window], frames: list[Any]) -> Computed:
+        return ahead_on_gpu(begin_score_batch(scorer, job.clip.sha256, windows, np.stack(frames), config), scorer.card)
 
     folder_of_chunks = cache.partial_folder(job.key)
     done = windows_in_chunks(folder_of_chunks, found.windows, batch, pictures, compute, progress)

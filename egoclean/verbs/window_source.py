@@ -146,4 +146,4 @@ def failed_windows(windows: Sequence[Window], numbers: NDArray[np.floating]) -> 
 
 def failure_reason(failed: Sequence[dict[str, Any]]) -> str:
     """Return in one line that windows failed, or an empty text."""
-    return f"{len(failed)} windows failed: {NOT_FINITE}" if failed else ""
+    return f"{len(failed)} of the windows failed: {NOT_FINITE}" if failed else ""
