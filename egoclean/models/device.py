@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -87,7 +88,8 @@ def fetch(values: Sequence[torch.Tensor]) -> Callable[[], list[NDArray[np.generi
     copies = [torch.empty(value.shape, dtype=value.dtype, pin_memory=True) for value in values]
     for copy, value in zip(copies, values, strict=True):
         copy.copy_(value, non_blocking=True)
-    done = torch.cuda.Event()
+    event_class: Any = torch.cuda.Event
+    done = event_class()
     done.record()
 
     def wait() -> list[NDArray[np.generic]]:

@@ -61,8 +61,8 @@ class VideoMaeParts:
     def __init__(self, model: Any) -> None:
         self._model = model
         self._projection = patch_projection(model.videomae.embeddings.patch_embeddings.projection)
-        self._positions = model.videomae.embeddings.position_embeddings.to(self._projection[0])
-        self._decoder_positions = model.position_embeddings[0].to(self._projection[0])
+        self._positions: torch.Tensor = model.videomae.embeddings.position_embeddings.to(self._projection[0])
+        self._decoder_positions: torch.Tensor = model.position_embeddings[0].to(self._projection[0])
         self._encoder = [_videomae_block(layer) for layer in model.videomae.encoder.layer]
         self._decoder = [_videomae_block(layer) for layer in model.decoder.decoder_layers]
 
