@@ -78,7 +78,7 @@ def upload(values: NDArray[np.generic], device: str) -> torch.Tensor:
     return held.pin_memory().to(device, non_blocking=True) if device.startswith("cuda") else held.to(device)
 
 
-def fetch(values: Sequence[torch.Tensor]) -> Callable[[], list[NDArray[np.generic]]]:
+def fetch(values: Sequence[torch.Tensor]) -> Callable[[], list[NDArray[Any]]]:
     """Return a function that waits for ``values`` and gives them as arrays.
 
     On a GPU the copy is ordered behind the work given to it so far, and waits for none that is given later.
@@ -92,7 +92,7 @@ def fetch(values: Sequence[torch.Tensor]) -> Callable[[], list[NDArray[np.generi
     done = event_class()
     done.record()
 
-    def wait() -> list[NDArray[np.generic]]:
+    def wait() -> list[NDArray[Any]]:
         done.synchronize()
         return [copy.numpy() for copy in copies]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -49,7 +50,8 @@ class Vjepa2Embedder:
         self.card = card
         self._model = model
         self._encoder = Vjepa2Encoder(model.encoder)
-        self._patch_px = int(model.config.patch_size)
+        config: Any = model.config
+        self._patch_px = int(config.patch_size)
 
     @property
     def size_px(self) -> int:
