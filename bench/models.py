@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from models_timing import card_of, machine, matrix_rate, pictures, times_s
 from models_videomae import MASKS, videomae_base
 from models_vjepa2 import compare_variants, vjepa2_large
@@ -36,10 +35,7 @@ PARTS = ("videomae", "vjepa2", "small")
 def main() -> None:
     """Measure what this machine can, print it and write it after every part."""
     options = _options()
-    choice = choose_device(options.device)
-    if options.dtype != "auto":
-        choice = DeviceChoice(choice.device, options.dtype, f"{choice.device} in {options.dtype}, as asked")
-    torch._dynamo.config.recompile_limit = 64  # each variant and batch size is compiled of its own
+    choice = choose_device(options.device, options.dtype, "videomae" if options.only == ["videomae"] else "")
     rate = matrix_rate(choice)
     command = "python bench/models.py"
     result: dict[str, Any] = {"command": command, "machine": machine(choice), "matrix_tflops": round(rate / 1e12, 3)}
@@ -115,7 +111,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", default="auto", choices=("auto", "float32", "float16", "bfloat16"))
     parser.add_argument("--only", nargs="+", default=list(PARTS), choices=PARTS)
-    parser.add_argument("--variants", action="store_true", help="Also every way of running the networks.")
+    parser.add_argument("--variants", action="store_true", help="Also other attentions and batches.")
     parser.add_argument("--batch", type=int, default=8, help="V-JEPA 2 windows a batch.")
     parser.add_argument("--windows", type=int, default=4, help="Windows of each timed pass on a CPU.")
     parser.add_argument("--full-vjepa2", action="store_true", help="Also V-JEPA 2 ViT-L with 64 frames on a CPU.")

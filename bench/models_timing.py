@@ -7,14 +7,24 @@ import platform
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from egoclean.models.cards import ModelCard
 from egoclean.models.device import DeviceChoice
+
+_CUDNN = [SDPBackend.CUDNN_ATTENTION, SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+ATTENTIONS: dict[str, Callable[[], AbstractContextManager[None]]] = {
+    "fused, torch's own attention": nullcontext,
+    "fused, flash": lambda: sdpa_kernel(_CUDNN[1:], set_priority=True),
+    "fused, cudnn": lambda: sdpa_kernel(_CUDNN, set_priority=True),
+}
+"""Attentions to try, the first as the product has it; within each, torch computes with them."""
 
 
 def machine(choice: DeviceChoice) -> dict[str, Any]:

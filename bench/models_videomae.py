@@ -8,27 +8,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from models_timing import card_of, interleaved_s, pictures, times_s
+from models_timing import ATTENTIONS, card_of, interleaved_s, pictures, times_s
 from scipy.stats import spearmanr
-from torch.nn.attention import SDPBackend
 from transformers import VideoMAEConfig, VideoMAEForPreTraining
 
 from egoclean.core.masks import MaskIdentity, TokenGrid, tube_masks
 from egoclean.models.device import DeviceChoice
-from egoclean.models.fused import VideoMaeParts
 from egoclean.models.loading import untrained
 from egoclean.models.pixels import imagenet_normalise, unit_pixels
 from egoclean.models.videomae import VideoMaeScorer
 
 MASKS = 2
-_CUDNN = (SDPBackend.CUDNN_ATTENTION, SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH)
-VARIANTS: dict[str, dict[str, Any]] = {
-    "fused, torch's own attention": {"backends": ()},
-    "fused, flash": {"backends": _CUDNN[1:]},
-    "fused, cudnn": {"backends": _CUDNN},
-    "fused, as the product chooses, compiled": {"compiled": True},
-    "fused, as the product chooses": {},
-}
 
 
 def videomae_base(
@@ -63,19 +53,20 @@ def videomae_base(
         }
         print("videomae-base", batch, found[f"batch {batch}"], flush=True)
     if variants:
-        found["variants"] = compare_variants(scorer, model, frames, masks, batches[-1], choice)
+        found["variants"] = compare_variants(scorer, frames, masks, batches[-1], choice)
     return found
 
 
 def compare_variants(
-    scorer: VideoMaeScorer, model: Any, frames: Any, masks: Any, batch: int, choice: DeviceChoice
+    scorer: VideoMaeScorer, frames: Any, masks: Any, batch: int, choice: DeviceChoice
 ) -> dict[str, Any]:
-    """Return each variant's rate."""
+    """Return the rate with each attention."""
     rates: dict[str, Any] = {}
-    for name, options in VARIANTS.items():
+    for name, attention in ATTENTIONS.items():
         try:
-            scorer._parts = VideoMaeParts(model, **options)
-            rates[name] = round(len(frames) / min(times_s(lambda: scores(scorer, frames, masks, batch), choice, 3)), 2)
+            with attention():
+                times = times_s(lambda: scores(scorer, frames, masks, batch), choice, 3)
+            rates[name] = round(len(frames) / min(times), 2)
         except Exception as error:  # a variant may be refused by the device: the others still count
             rates[name] = f"{type(error).__name__}: {str(error)[:300]}"
         print("videomae-base", name, rates[name], flush=True)

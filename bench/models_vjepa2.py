@@ -11,14 +11,12 @@ from typing import Any
 import numpy as np
 import torch
 from models_clip import RATE, PublishedReader, published_pixels, write_clip
-from models_timing import card_of, times_s, wait
-from torch.nn.attention import SDPBackend
+from models_timing import ATTENTIONS, card_of, pictures, times_s, wait
 from transformers import VJEPA2Config, VJEPA2Model
 
 from egoclean.config import EmbedConfig
 from egoclean.core.windows import window_grid
 from egoclean.models.device import DeviceChoice
-from egoclean.models.fused import Vjepa2Encoder
 from egoclean.models.loading import untrained
 from egoclean.models.vjepa2 import Vjepa2Embedder
 from egoclean.records import MediaLocation
@@ -28,17 +26,6 @@ from egoclean.verbs.window_source import reading_threads, window_pictures
 
 WORK = {64: 11.57e12, 32: 4.14e12, 16: 1.66e12}
 """Operations of one window, two a multiply-add."""
-
-_CUDNN = (SDPBackend.CUDNN_ATTENTION, SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH)
-_FLASH = _CUDNN[1:]
-VARIANTS: dict[str, dict[str, Any]] = {
-    "fused, torch's own attention": {"backends": ()},
-    "fused, flash": {"backends": _FLASH},
-    "fused, cudnn": {"backends": _CUDNN},
-    "fused, as the product chooses": {},
-    "fused, cudnn, compiled": {"backends": _CUDNN, "compiled": True},
-    "fused, flash, compiled": {"backends": _FLASH, "compiled": True},
-}
 
 
 def vjepa2_large(
@@ -154,36 +141,27 @@ def network_s(embedder: Vjepa2Embedder, choice: DeviceChoice, frames: int, batch
 def compare_variants(
     embedder: Vjepa2Embedder, choice: DeviceChoice, frames: int, batches: Sequence[int], rate: float, profile: Path
 ) -> dict[str, Any]:
-    """Return each variant's rate and how near its embeddings are to float32's; profile the fastest one."""
+    """Return the rate with each attention and how near embeddings are to float32's, and the rate at each batch."""
     reference = _exact(embedder, frames, choice)
+    clips = pictures(2, frames, embedder.size_px)
     found: dict[str, Any] = {}
-    encoders: dict[str, Any] = {}
-    for name, options in VARIANTS.items():
+    for name, attention in ATTENTIONS.items():
         try:
-            embedder._encoder = encoders[name] = Vjepa2Encoder(embedder._model.encoder, **options)
-            began = time.perf_counter()
-            cosines = _cosines(embedder.embed(_probe(embedder, frames)), reference)
-            first_s = time.perf_counter() - began
-            found[name] = {**_rate(embedder, choice, frames, 4, rate), **cosines, "first_call_s": round(first_s, 1)}
-        except Exception as error:  # a variant may be refused by the device: the others still count
+            with attention():
+                cosines = _cosines(embedder.embed(clips), reference)
+                found[name] = {**_rate(embedder, choice, frames, 4, rate), **cosines}
+        except Exception as error:  # a device may refuse one: the others still count
             found[name] = {"error": f"{type(error).__name__}: {str(error)[:300]}"}
         print(name, found[name], flush=True)
-    timed = {name: item["windows_per_s"] for name, item in found.items() if "error" not in item}
-    best = max(timed, key=lambda name: timed[name])
-    eager = {name: value for name, value in timed.items() if "compiled" not in name}
-    embedder._encoder = encoders[max(eager, key=lambda name: eager[name])]
     for batch in batches:
-        name = f"best eager, batch {batch}"
         try:
-            found[name] = _rate(embedder, choice, frames, batch, rate)
+            found[f"batch {batch}"] = _rate(embedder, choice, frames, batch, rate)
         except Exception as error:
-            found[name] = {"error": f"{type(error).__name__}: {str(error)[:300]}"}
-        print(name, found[name], flush=True)
+            found[f"batch {batch}"] = {"error": f"{type(error).__name__}: {str(error)[:300]}"}
+        print(batch, found[f"batch {batch}"], flush=True)
     if choice.device == "cuda":
-        for label, name in (("", best), (" eager", max(eager, key=lambda name: eager[name]))):
-            embedder._encoder = encoders[name]
-            _profile(embedder, frames, profile.with_name(profile.stem + label.replace(" ", "_") + ".txt"), name)
-    return {"best": best, "variants": found}
+        _profile(embedder, frames, profile)
+    return {"variants": found}
 
 
 def _rate(embedder: Vjepa2Embedder, choice: DeviceChoice, frames: int, batch: int, rate: float) -> dict[str, Any]:
@@ -197,12 +175,6 @@ def _rate(embedder: Vjepa2Embedder, choice: DeviceChoice, frames: int, batch: in
     }
 
 
-def _probe(embedder: Vjepa2Embedder, frames: int) -> Any:
-    from models_timing import pictures
-
-    return pictures(2, frames, embedder.size_px)
-
-
 def _exact(embedder: Vjepa2Embedder, frames: int, choice: DeviceChoice) -> Any:
     """Return float32 features of the published class, pooled over space, for the probe."""
     from egoclean.models.pixels import imagenet_normalise, unit_pixels
@@ -211,7 +183,7 @@ def _exact(embedder: Vjepa2Embedder, frames: int, choice: DeviceChoice) -> Any:
         model = VJEPA2Model(embedder._model.config)
     model.load_state_dict(embedder._model.state_dict(), assign=True)
     model = model.eval().to(device=choice.device, dtype=torch.float32)
-    clips = _probe(embedder, frames)
+    clips = pictures(2, frames, embedder.size_px)
     pooled = []
     with torch.inference_mode():
         for clip in clips:
@@ -231,7 +203,7 @@ def _cosines(found: Any, reference: Any) -> dict[str, float]:
     }
 
 
-def _profile(embedder: Vjepa2Embedder, frames: int, path: Path, name: str) -> None:
+def _profile(embedder: Vjepa2Embedder, frames: int, path: Path) -> None:
     from torch.profiler import ProfilerActivity, profile
 
     try:
@@ -239,9 +211,9 @@ def _profile(embedder: Vjepa2Embedder, frames: int, path: Path, name: str) -> No
         with profile(activities=[ProfilerActivity.CUDA, ProfilerActivity.CPU]) as seen:
             embedder.embed(clips)
         table = seen.key_averages().table(sort_by="self_cuda_time_total", row_limit=18, max_name_column_width=90)
-        path.write_text(f"{name}, batch 4\n{table}\n", encoding="utf-8")
+        path.write_text(f"batch 4\n{table}\n", encoding="utf-8")
     except Exception as error:
-        path.write_text(f"{name}: {type(error).__name__}: {error}\n", encoding="utf-8")
+        path.write_text(f"{type(error).__name__}: {error}\n", encoding="utf-8")
 
 
 def _fraction(value: int) -> Any:

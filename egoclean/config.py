@@ -121,13 +121,27 @@ class RectifyConfig:
 class WindowConfig:
     """The grid that every signal of a clip stands on."""
 
-    window_frames: int = option(64, "Consecutive frames of a window of video.", minimum=2, maximum=1024)
+    window_frames: int = option(64, "Frames of a window of video.", minimum=2, maximum=1024)
     stride_s: float = option(1.0, "Seconds from one window's start to the next.", minimum=0.05, maximum=3600.0)
+    window_fps: float | None = option(
+        None,
+        "Pictures a second within a window of video: window-frames at this rate; V-JEPA 2 was trained at 4. Without it "
+        "a window is consecutive frames.",
+        minimum=0.1,
+        maximum=240.0,
+    )
+
+    def window_s(self, frame_rate: float) -> float:
+        """Return how long a window of video of ``frame_rate`` frames a second lasts, in seconds."""
+        return self.window_frames / (self.window_fps or frame_rate)
 
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """Which models run, and where."""
+    """Which models run, where and in which number format.
+
+    ``dtype`` is what is asked for; the format that it comes to is part of a result's key.
+    """
 
     models: str = option(
         "small",
@@ -135,7 +149,20 @@ class ModelConfig:
         choices=("small", "full"),
     )
     device: str = option("auto", "Where models run.", choices=("auto", "cpu", "cuda", "mps"), keyed=False)
-    batch: int = option(4, "Windows a model sees at once.", minimum=1, maximum=256, keyed=False)
+    dtype: str = option(
+        "auto",
+        "Number format models compute in; auto is float16 on CUDA, bfloat16 for VideoMAE on a CPU with units for it, "
+        "else float32.",
+        choices=("auto", "float32", "bfloat16", "float16"),
+        keyed=False,
+    )
+    batch: int = option(
+        0,
+        "Windows a model sees at once, halved where memory does not suffice; 0 is 16 on CUDA and 4 elsewhere.",
+        minimum=0,
+        maximum=256,
+        keyed=False,
+    )
 
 
 @dataclass(frozen=True)
@@ -277,6 +304,10 @@ Units: clips, megapixels of source pictures, windows, clips. Measured on a whole
 windows, 10,744 pictures of 960 x 540 and less) on two cores without a GPU; those of the full models are worked out, not
 measured: some 12 TFLOP a window at 0.1 TFLOP a second.
 """
+
+
+CPU_FLOP_PER_S: float = 5e10
+"""Operations a second of one CPU core in float32, to say beforehand what full models cost: stated, not measured."""
 
 
 def build_config(config_class: type[ConfigType], values: Mapping[str, Any], where: str) -> ConfigType:

@@ -44,7 +44,7 @@ def make_panel(library: Library, clip_id: str, number: int, frame: int | None = 
     if not 0 <= number < len(windows):
         raise UsageError(f"{clip_id} has no window {number}.", f"It has {len(windows)}, counted from 0.")
     window = windows[number]
-    scorer = shared_scorer(config.models, config.device)
+    scorer = shared_scorer(config.models, config.device, entry.material["extra"]["dtype"])
     pictures = window_pictures(clip, video, [window], scorer.frame_count, scorer.size_px, config.crop)
     mask = masks_of(scorer.mask_shape, clip.sha256, window, config)[0]
     drawn = scorer.reconstruct(next(iter(pictures)), mask, frame)

@@ -16,7 +16,7 @@ from egoclean.errors import SourceError, UsageError
 from egoclean.library import Library
 from egoclean.records import Clip, Problem, Severity, SourceClip
 from egoclean.report import Reporter, SilentReporter
-from egoclean.stages import CLIP_VERBS, MODEL_VERBS, RunState, end_clip, run_stage
+from egoclean.stages import CLIP_VERBS, MODEL_VERBS, RunState, end_clip, run_stage, window_count
 from egoclean.store.atomic import sweep_abandoned
 from egoclean.store.cache import Cache
 from egoclean.store.catalog import StepStatus
@@ -24,6 +24,7 @@ from egoclean.store.keys import EntryKey
 from egoclean.store.project import Project, Settings
 from egoclean.tables import clip_row, write_windows_table
 from egoclean.verbs import ingest, select
+from egoclean.verbs.cost import full_model_notes
 from egoclean.verbs.export import export_selection
 from egoclean.verbs.models import device_plan
 from egoclean.verbs.remote import RAW_FOLDER
@@ -152,6 +153,8 @@ def run(
     _forget_outdated(state, clips)
     _forget_refusals(state, clips, again)
     for verbs, resource in _STAGES:
+        if resource == "model":
+            _say_what_models_cost(state, clips)
         processes = model_processes(settings, workers) if resource == "model" else _core_count(workers)
         clips = run_stage(state, clips, verbs, processes)
         if "rectify" in verbs and not settings.ingest.keep_raw:
@@ -166,6 +169,21 @@ def run(
     refused = sum(note.severity is Severity.REJECTION for note in notes)
     summary = RunSummary(clips=len(clips), refused_inputs=refused, reasons=tuple(state.reasons), **state.counts)  # type: ignore[arg-type]
     return _choose(state, summary, until) if until in ("select", "export") else summary
+
+
+def _say_what_models_cost(state: RunState, clips: Sequence[Clip]) -> None:
+    for verb in MODEL_VERBS:
+        config = getattr(state.settings, verb)
+        waiting = [
+            clip
+            for clip in clips
+            if clip.clip_id not in state.stopped
+            and (key := _clip_keys(clip, state.settings).get(verb)) is not None
+            and state.library.cache.get(key) is None
+        ]
+        windows = sum(window_count(state, clip, config) for clip in waiting)
+        for note in full_model_notes(config, windows) if waiting else ():
+            state.reporter.note(note)
 
 
 def _choose(state: RunState, summary: RunSummary, until: str) -> RunSummary:

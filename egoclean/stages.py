@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from egoclean.config import WindowConfig
 from egoclean.engines.local import Task, TaskResult, run_tasks
 from egoclean.library import Library
 from egoclean.records import Clip
@@ -167,13 +168,16 @@ def _job_size(state: RunState, job: Job) -> float:
     frames = state.frames.get(job.clip.clip_id, 1)
     if _UNITS[job.key.verb] == "frames":
         return float(frames)
-    if _UNITS[job.key.verb] == "windows":
-        records = len(job.clip.source.frame_records)
-        rate = job.clip.header.average_rate if job.clip.header else None
-        return float(
-            records or max(1, round((frames - job.config.window_frames) / float(rate or 30) / job.config.stride_s))
-        )
-    return 1.0
+    return window_count(state, job.clip, job.config) if _UNITS[job.key.verb] == "windows" else 1.0
+
+
+def window_count(state: RunState, clip: Clip, config: WindowConfig) -> float:
+    """Return about how many windows a clip has, at least one."""
+    if records := len(clip.source.frame_records):
+        return float(records)
+    rate_hz = float((clip.header.average_rate if clip.header else None) or 30)
+    duration_s = state.frames.get(clip.clip_id, 1) / rate_hz
+    return float(max(1, round((duration_s - config.window_s(rate_hz)) / config.stride_s)))
 
 
 def _reuse(state: RunState, jobs: Sequence[Job], progress: _StageProgress) -> dict[str, list[Job]]:

@@ -74,7 +74,7 @@ class Embedder:
     def embed(self, frames):
         tokens = frames.reshape(len(frames), frames.shape[1] // 2, 2, -1, 3).astype(np.float32).mean(axis=(2, 3))
         tokens = np.concatenate([tokens / 255, tokens.std(axis=1, keepdims=True) + 0 * tokens], axis=2)
-        return SimpleNamespace(means=tokens.mean(axis=1), tokens=tokens)
+        return SimpleNamespace(means=tokens.mean(axis=1), tokens=tokens, finite=np.ones(len(frames), dtype=bool))
 
     def begin_embed(self, frames):
         return lambda: self.embed(frames)
@@ -122,6 +122,24 @@ def work_here(monkeypatch):
     for module in (embed, files_embed):
         monkeypatch.setattr(module, "shared_embedder", lambda *_: Embedder())
     monkeypatch.setattr(plots, "write_diagnostics", lambda *arguments, **options: arguments[3].write_bytes(b"drawn"))
+
+
+def break_first_window(monkeypatch):
+    """Make the models give numbers that are not finite for the first window of every batch."""
+    score_, embed_ = Scorer.score, Embedder.embed
+
+    def scored(self, frames, masks):
+        found = score_(self, frames, masks)
+        found.mean[0], found.finite[0] = np.inf, False
+        return found
+
+    def embedded(self, frames):
+        found = embed_(self, frames)
+        found.means[0], found.finite[0] = np.inf, False
+        return found
+
+    monkeypatch.setattr(Scorer, "score", scored)
+    monkeypatch.setattr(Embedder, "embed", embedded)
 
 
 def run(root, *sources, settings=None, **options):

@@ -7,7 +7,7 @@ from fractions import Fraction
 import av
 import numpy as np
 import pytest
-from pipeline_tools import manifest_of, run, work_here, write_frames, write_lines
+from pipeline_tools import break_first_window, manifest_of, run, work_here, write_frames, write_lines
 
 from egoclean.errors import SourceError, UsageError
 from egoclean.library import Library
@@ -358,11 +358,11 @@ def test_a_failure_that_is_nobodys_fault_fails_the_clip_and_not_the_run(footage,
 
     real, calls = score.shared_scorer, []
 
-    def broken(models, device, cpu_threads):
-        calls.append(models)
+    def broken(*arguments):
+        calls.append(arguments)
         if len(calls) == 1:
             raise ModelError("The weights do not fit.", "Fetch them again.")
-        return real(models, device, cpu_threads)
+        return real(*arguments)
 
     monkeypatch.setattr(score, "shared_scorer", broken)
     summary, heard = run(root, footage, settings=ALL)
@@ -372,6 +372,36 @@ def test_a_failure_that_is_nobodys_fault_fails_the_clip_and_not_the_run(footage,
     summary, _ = run(root, footage, settings=ALL)
     assert (summary.failed, summary.exit_status) == (0, 0)
     assert len(manifest_of(root)) == 5
+
+
+def test_a_window_whose_output_is_not_finite_has_failed_and_the_rest_goes_on(footage, root, monkeypatch):
+    break_first_window(monkeypatch)
+    summary, heard = run(root, footage, settings=ALL)
+    assert (summary.failed, summary.rejected, summary.exit_status) == (0, 0, 0)
+    library, why = Library(Project(root)), "the model's output is not finite"
+    for verb in ("score", "embed"):
+        entry = library.entry("footage/one.mp4", verb)
+        assert entry.details["failed"] == [{"window": 0, "start_s": 0.0, "reason": why}]
+        assert (verb, "footage/one.mp4", "done", f"1 of the windows failed: {why}") in heard.done
+    means, tokens = entry.array("emb.npy"), entry.array("temb.npy")
+    assert np.isnan(means[0]).all()
+    assert np.isnan(tokens[0]).all()
+    assert np.isfinite(means[1:]).all()
+    failed = [row for row in manifest_of(root) if row["start_s"] == 0.0]
+    assert all(row["score"] is None for row in failed)
+
+
+def test_full_models_on_a_cpu_say_their_cost_first_and_only_where_there_is_work(footage, root):
+    full = ALL
+    for verb in ("score", "embed"):
+        full = full.changed(verb, {"models": "full", "device": "cpu"})
+    _, heard = run(root, footage, settings=full)
+    text = " ".join(heard.notes)
+    assert "CC-BY-NC-4.0" in text
+    assert "a window" in text
+    assert "--models small" in text
+    _, heard = run(root, footage, settings=full)
+    assert heard.notes == []
 
 
 def test_a_selection_is_of_one_moment(footage, root):

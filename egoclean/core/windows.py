@@ -88,6 +88,19 @@ def window_grid(
     return windows, dropped
 
 
+def frames_spanning(pts: IntArray, time_base: Fraction, span_s: float) -> int:
+    """Return how many frames a median step apart last ``span_s`` seconds, at least one.
+
+    Parameters
+    ----------
+    pts : shape ``(n,)``, strictly increasing presentation times of the frames.
+    time_base : seconds of one unit of pts.
+    """
+    if len(pts) < 2:
+        return 1
+    return max(1, round(span_s / (float(np.median(np.diff(pts))) * float(time_base))))
+
+
 def frames_of_window(window: Window, count: int) -> IntArray:
     """Return the indices of ``count`` frames of ``window``, shape ``(count,)``, evenly spaced from its first.
 

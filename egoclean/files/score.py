@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 
 from egoclean.errors import MediaError, SourceError
-from egoclean.files.inputs import PlainClip, exit_status, read_clips, work_through
+from egoclean.files.inputs import PlainClip, batches, exit_status, read_clips, work_through
 from egoclean.records import ClipKind, Window
 from egoclean.report import Reporter
 from egoclean.store.atomic import write_json, write_text
 from egoclean.store.project import Settings
+from egoclean.verbs.cost import full_model_notes
+from egoclean.verbs.models import batch_size
 from egoclean.verbs.score import masks_of, panel_of, score_batch, shared_scorer
-from egoclean.verbs.window_source import window_pictures
+from egoclean.verbs.window_source import NOT_FINITE, failed_windows, failure_reason, reading_threads, window_pictures
 
 _RENDERS = ("gt", "pred", "panel")
 
@@ -27,8 +29,10 @@ def score_files(
 ) -> int:
     """Write one line a window to ``out`` (replaced as a whole) and pictures to ``renders``; return the exit status."""
     clips, refused = read_clips(sources, settings, settings.score, reporter)
-    scorer = shared_scorer(settings.score.models, settings.score.device)
-    total = sum(len(item.found.windows) for item in clips)
+    config, total = settings.score, sum(len(item.found.windows) for item in clips)
+    for note in full_model_notes(config, total):
+        reporter.note(note)
+    scorer = shared_scorer(config.models, config.device, config.dtype)
     lines: list[dict[str, Any]] = []
     reporter.stage("score", 0, total, "windows")
 
@@ -36,7 +40,7 @@ def score_files(
         first = len(lines)
         try:
             for windows, frames in _batches(item, scorer, settings):
-                columns = score_batch(scorer, item.clip.sha256, windows, frames, settings.score)
+                columns = score_batch(scorer, item.clip.sha256, windows, frames, config)
                 for place, window in enumerate(windows):
                     values = {name: _plain(column[place]) for name, column in columns.items()}
                     if renders is not None:
@@ -48,8 +52,10 @@ def score_files(
                 _remove_renders(renders, range(first, len(lines)))
             del lines[first:]
             raise
+        if failed := failed_windows(item.found.windows, _scores_of(lines[first:])):
+            reporter.note(f"{item.clip.clip_id}: {failure_reason(failed)}")
 
-    refused += work_through(clips, score_clip, settings, settings.score, reporter)
+    refused += work_through(clips, score_clip, settings, config, reporter)
     write_text(out, "".join(json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n" for line in lines))
     return exit_status(refused)
 
@@ -107,11 +113,15 @@ def read_scores(path: Path) -> list[float]:
 def _batches(item: PlainClip, scorer: Any, settings: Settings) -> Iterator[tuple[Sequence[Window], Any]]:
     config, windows = settings.score, item.found.windows
     pictures = window_pictures(
-        item.clip, item.clip.source.location, windows, scorer.frame_count, scorer.size_px, config.crop
-    )
-    for start in range(0, len(windows), config.batch):
-        some = windows[start : start + config.batch]
-        yield some, np.stack([next(pictures) for _ in some])
+        item.clip, item.clip.source.location, windows, scorer.frame_count, scorer.size_px, config.crop,
+        threads=reading_threads(scorer.card.device),
+    )  # fmt: skip
+    for rows in batches(len(windows), batch_size(config, scorer.card.device)):
+        yield windows[rows], np.stack([next(pictures) for _ in windows[rows]])
+
+
+def _scores_of(lines: Sequence[dict[str, Any]]) -> Any:
+    return np.array([line["score"] for line in lines], dtype=np.float64)
 
 
 def _line(step: int, item: PlainClip, window: Window, values: dict[str, Any], card: Any) -> dict[str, Any]:
@@ -138,6 +148,8 @@ def _line(step: int, item: PlainClip, window: Window, values: dict[str, Any], ca
         "weights_sha256": card.weights_sha256,
         "licence": card.licence,
         "trained": card.trained,
+        "dtype": card.dtype,
+        "failed": NOT_FINITE if values["score"] is None else None,
     }
 
 

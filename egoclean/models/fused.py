@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch.nn.attention import SDPBackend
-from torch.nn.functional import layer_norm, linear
+from torch.nn.functional import linear
 
-from egoclean.models.blocks import Block, BlockStack, Rotation, attention_backends, even_odd, stacked_projection
+from egoclean.models.blocks import Block, Rotation, Weights, even_odd, stacked_projection
 from egoclean.models.rotary import rotary_tables
 
 
@@ -19,19 +17,13 @@ class Vjepa2Encoder:
     Parameters
     ----------
     encoder : the ``encoder`` of a ``VJEPA2Model``, on its device and in its number format.
-    backends : attention implementations, best first; what is best on the device when None.
-    compiled : see :class:`egoclean.models.blocks.BlockStack`.
     """
 
-    def __init__(self, encoder: Any, *, backends: Sequence[SDPBackend] | None = None, compiled: bool = False) -> None:
+    def __init__(self, encoder: Any) -> None:
         first = encoder.layer[0].attention
         self._head_width, self._grid_side = int(first.attention_head_size), int(first.grid_size)
         self._projection = patch_projection(encoder.embeddings.patch_embeddings.proj)
-        weight = self._projection[0]
-        if backends is None:
-            backends = attention_backends(str(weight.device), weight.dtype, self._head_width)
-        blocks = [_vjepa2_block(layer) for layer in encoder.layer]
-        self._stack = BlockStack(blocks, backends=backends, compiled=compiled)
+        self._blocks = [_vjepa2_block(layer) for layer in encoder.layer]
         self._norm = encoder.layernorm
         self._rotation: Rotation | None = None
 
@@ -41,9 +33,11 @@ class Vjepa2Encoder:
         The tokens are the first ``n`` of a window: those of its first frames see nothing of the later ones.
         """
         weight, bias = self._projection
+        rotation = self._rotation_of(patches.shape[1])
         tokens = linear(patches.to(weight.dtype), weight, bias)
-        features = self._stack(tokens, self._rotation_of(patches.shape[1]))
-        normalised: torch.Tensor = self._norm(features)
+        for block in self._blocks:
+            tokens = block(tokens, rotation)
+        normalised: torch.Tensor = self._norm(tokens)
         return normalised
 
     def _rotation_of(self, count: int) -> Rotation:
@@ -62,16 +56,15 @@ class VideoMaeParts:
     Parameters
     ----------
     model : a ``VideoMAEForPreTraining``, on its device and in its number format.
-    backends, compiled : as for :class:`Vjepa2Encoder`.
     """
 
-    def __init__(self, model: Any, *, backends: Sequence[SDPBackend] | None = None, compiled: bool = False) -> None:
+    def __init__(self, model: Any) -> None:
         self._model = model
         self._projection = patch_projection(model.videomae.embeddings.patch_embeddings.projection)
-        self._positions = model.videomae.embeddings.position_embeddings.to(self._projection[0])
-        self._decoder_positions = model.position_embeddings[0].to(self._projection[0])
-        self._encoder = _videomae_stack(model.videomae.encoder.layer, backends, compiled)
-        self._decoder = _videomae_stack(model.decoder.decoder_layers, backends, compiled)
+        self._positions: torch.Tensor = model.videomae.embeddings.position_embeddings.to(self._projection[0])
+        self._decoder_positions: torch.Tensor = model.position_embeddings[0].to(self._projection[0])
+        self._encoder = [_videomae_block(layer) for layer in model.videomae.encoder.layer]
+        self._decoder = [_videomae_block(layer) for layer in model.decoder.decoder_layers]
 
     def tokens(self, patches: torch.Tensor) -> torch.Tensor:
         """Return the tokens ``(B, n, d)`` of normalised ``patches (B, n, P * 3)`` with their positions."""
@@ -84,20 +77,21 @@ class VideoMaeParts:
         ``visible_tokens`` is ``(R, n_visible, d)``; ``visible`` and ``hidden`` are the indices of the tokens, int64.
         """
         model = self._model
-        state = self._encoder(visible_tokens)
+        state = visible_tokens
+        for block in self._encoder:
+            state = block(state)
         if model.videomae.layernorm is not None:
             state = model.videomae.layernorm(state)
         known = model.encoder_to_decoder(state) + self._decoder_positions[visible]
         asked = model.mask_token + self._decoder_positions[hidden]
-        decoded = self._decoder(torch.cat([known, asked], dim=1))[:, visible.shape[1] :]
-        norm = model.decoder.norm
-        predicted: torch.Tensor = model.decoder.head(
-            layer_norm(decoded, norm.normalized_shape, norm.weight, norm.bias, norm.eps)
-        )
+        decoded = torch.cat([known, asked], dim=1)
+        for block in self._decoder:
+            decoded = block(decoded)
+        predicted: torch.Tensor = model.decoder.head(model.decoder.norm(decoded[:, visible.shape[1] :]))
         return predicted
 
 
-def patch_projection(convolution: Any) -> tuple[torch.Tensor, torch.Tensor]:
+def patch_projection(convolution: Any) -> Weights:
     """Return a patch embedding's ``Conv3d`` as weight and bias of a matrix product over pixels in patch order."""
     weight = convolution.weight
     flat = weight.permute(0, 2, 3, 4, 1).flatten(1).contiguous()
@@ -120,14 +114,6 @@ def _vjepa2_block(layer: Any) -> Block:
     )
 
 
-def _videomae_stack(layers: Any, backends: Sequence[SDPBackend] | None, compiled: bool) -> BlockStack:
-    attention = layers[0].attention.attention
-    if backends is None:
-        weight = attention.query.weight
-        backends = attention_backends(str(weight.device), weight.dtype, int(attention.attention_head_size))
-    return BlockStack([_videomae_block(layer) for layer in layers], backends=backends, compiled=compiled)
-
-
 def _videomae_block(layer: Any) -> Block:
     attention = layer.attention.attention
     heads = int(attention.num_attention_heads)
@@ -143,5 +129,5 @@ def _videomae_block(layer: Any) -> Block:
     )
 
 
-def _pair(layer: Any) -> tuple[torch.Tensor, torch.Tensor]:
+def _pair(layer: Any) -> Weights:
     return layer.weight, layer.bias

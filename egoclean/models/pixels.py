@@ -66,7 +66,8 @@ def unit_pixels(frames: Frames, device: str) -> torch.Tensor:
 def patch_pixels(frames: Frames, device: str, tubelet_frames: int, patch_px: int) -> torch.Tensor:
     """Return uint8 ``(B, T, H, W, 3)`` as tokens ``(B, S, P, 3)`` in [0, 1], float32, on the device.
 
-    Order as :func:`patchify`. What crosses to a GPU are the bytes, while it computes on what came before.
+    Tokens in order time, row, column; pixels of a token in order frame, row, column. What crosses to a GPU are the
+    bytes, while it computes on what came before.
     """
     picture_bytes = upload(frames, device)
     batch, count, height, width, channels = picture_bytes.shape
@@ -96,32 +97,11 @@ def imagenet_normalise(pixels: torch.Tensor) -> torch.Tensor:
     return (pixels - mean) / std
 
 
-def patchify(pixels: torch.Tensor, tubelet_frames: int, patch_px: int) -> torch.Tensor:
-    """Return ``(B, T, 3, H, W)`` as tokens ``(B, S, P, 3)``: order time, row, column; pixels frame, row, column."""
-    batch, frames, channels, height, width = pixels.shape
-    split = pixels.view(
-        batch,
-        frames // tubelet_frames,
-        tubelet_frames,
-        channels,
-        height // patch_px,
-        patch_px,
-        width // patch_px,
-        patch_px,
-    )
-    return split.permute(0, 1, 4, 6, 2, 5, 7, 3).reshape(batch, -1, tubelet_frames * patch_px * patch_px, channels)
-
-
 def unpatchify(tokens: torch.Tensor, frames: int, size_px: int, tubelet_frames: int, patch_px: int) -> torch.Tensor:
-    """Return tokens ``(B, S, P, 3)`` as ``(B, T, 3, H, W)``: the inverse of :func:`patchify` for square frames."""
+    """Return tokens ``(B, S, P, 3)`` in the order of :func:`patch_pixels` as square frames ``(B, T, 3, H, W)``."""
     side = size_px // patch_px
     split = tokens.view(-1, frames // tubelet_frames, side, side, tubelet_frames, patch_px, patch_px, 3)
     return split.permute(0, 1, 4, 7, 2, 5, 3, 6).reshape(-1, frames, 3, size_px, size_px)
-
-
-def patch_targets(pixels: torch.Tensor, tubelet_frames: int, patch_px: int, *, normalise: bool) -> PatchTargets:
-    """Return the targets of every token of ``(B, T, 3, H, W)`` in [0, 1]; ``normalise`` as the model was trained."""
-    return targets_of_patches(patchify(pixels, tubelet_frames, patch_px), normalise=normalise)
 
 
 def targets_of_patches(patches: torch.Tensor, *, normalise: bool) -> PatchTargets:

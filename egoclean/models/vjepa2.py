@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,12 +21,7 @@ from egoclean.models.cards import ModelCard, model_spec
 from egoclean.models.device import DeviceChoice, fetch
 from egoclean.models.fused import Vjepa2Encoder
 from egoclean.models.loading import load_model
-from egoclean.models.pixels import (
-    Frames,
-    normalised_patches,
-    patch_pixels,
-    require_frames,
-)
+from egoclean.models.pixels import Frames, normalised_patches, patch_pixels, require_frames
 from egoclean.models.rotary import install_rotary_tables
 from egoclean.models.surprise import Surprise, feature_errors, predict_features, summarise_surprise
 
@@ -54,7 +50,8 @@ class Vjepa2Embedder:
         self.card = card
         self._model = model
         self._encoder = Vjepa2Encoder(model.encoder)
-        self._patch_px = int(model.config.patch_size)
+        config: Any = model.config
+        self._patch_px = int(config.patch_size)
 
     @property
     def size_px(self) -> int:

@@ -80,7 +80,7 @@ def video_footage(
     rate = frame_rate or ASSUMED_RATE
     pixels = (width or ASSUMED_SIZE_PX[0]) * (height or ASSUMED_SIZE_PX[1])
     frames = duration_s * rate
-    fitting = (frames - config.window_frames) / rate / config.stride_s
+    fitting = (duration_s - config.window_s(rate)) / config.stride_s
     windows = math.floor(fitting + 1e-6) + 1 if fitting >= 0 else 0
     return Footage(1.0, frames * pixels / 1e6, float(windows), duration_s)
 

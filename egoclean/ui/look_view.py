@@ -102,9 +102,10 @@ def _show_time(library: Library, found: Look) -> None:
     st.markdown(f"**About {about(sum(item.seconds for item in stages))}** with the {config.models} models")
     st.dataframe(stage_table(stages), hide_index=True, column_config=_COLUMNS)
     fetching = " The time to fetch it from the hub comes on top." if found.remote else ""
+    at = f" at {config.window_fps:g} a second" if config.window_fps else ""
     st.caption(
         f"What an earlier run finished is not done again. Choosing and exporting take seconds.{fetching} "
-        f"A window is {config.window_frames} pictures, every {duration(config.stride_s)}."
+        f"A window is {config.window_frames} pictures{at}, every {duration(config.stride_s)}."
     )
 
 

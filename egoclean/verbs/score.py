@@ -16,15 +16,23 @@ from egoclean.records import Clip, Window
 from egoclean.store.cache import Cache
 from egoclean.store.keys import EntryKey, entry_key
 from egoclean.store.tables import write_table
-from egoclean.verbs.chunks import Columns, windows_in_chunks
+from egoclean.verbs.chunks import Columns, Computed, windows_in_chunks
 from egoclean.verbs.job import Job, Made, ProgressCallback
-from egoclean.verbs.models import model_key
-from egoclean.verbs.window_source import drop_notes, job_video, job_windows, reading_threads, window_pictures
+from egoclean.verbs.models import ahead_on_gpu, batch_size, model_key
+from egoclean.verbs.window_source import (
+    drop_notes,
+    failed_windows,
+    failure_reason,
+    job_video,
+    job_windows,
+    reading_threads,
+    window_pictures,
+)
 
 
 def key(clip: Clip, inputs: Mapping[str, str], config: ScoreConfig) -> EntryKey:
     """Return the address of the clip's scores: its windows, masks, pictures and weights."""
-    extra = {"fingerprint": clip.sha256, **model_key("videomae", config.models, config.device)}
+    extra = {"fingerprint": clip.sha256, **model_key("videomae", config)}
     return entry_key("score", inputs=[inputs["ingest"], inputs["rectify"]], config=config, extra=extra)
 
 
@@ -33,33 +41,39 @@ def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None
     config: ScoreConfig = job.config
     found = job_windows(job, cache)
     video = job_video(job, cache)
-    scorer = shared_scorer(config.models, config.device, job.workers)
-    threads = reading_threads(scorer.card.device)
+    scorer = shared_scorer(config.models, config.device, job.key.material["extra"]["dtype"], job.workers)
+    threads, batch = reading_threads(scorer.card.device), batch_size(config, scorer.card.device)
 
     def pictures(windows: Sequence[Window]) -> Any:
         return window_pictures(
             job.clip, video, windows, scorer.frame_count, scorer.size_px, config.crop, threads=threads
         )
 
-    def compute(windows: Sequence[Window], frames: list[Any]) -> Callable[[], Columns]:
-        return begin_score_batch(scorer, job.clip.sha256, windows, np.stack(frames), config)
+    def compute(windows: Sequence[Window], frames: list[Any]) -> Computed:
+        return ahead_on_gpu(begin_score_batch(scorer, job.clip.sha256, windows, np.stack(frames), config), scorer.card)
 
     folder_of_chunks = cache.partial_folder(job.key)
-    done = windows_in_chunks(folder_of_chunks, found.windows, config.batch, pictures, compute, progress)
+    done = windows_in_chunks(folder_of_chunks, found.windows, batch, pictures, compute, progress)
     write_table(folder / "scores.parquet", found.table().assign(**done.columns))
+    failed = failed_windows(found.windows, done.columns.get("score", np.zeros(0)))
     details = {
         "model": scorer.card,
         "windows": len(found.windows),
         "dropped": drop_notes(found),
-        "reason": found.reason,
+        "failed": failed,
+        "reason": found.reason or failure_reason(failed),
     }
-    return Made(details, {"device": scorer.card.device, "waited_share": done.waited_share})
+    card = scorer.card
+    return Made(
+        details, {"device": card.device, "dtype": card.dtype, "batch": batch, "waited_share": done.waited_share}
+    )
 
 
 def score_batch(scorer: Any, fingerprint: str, windows: Sequence[Window], frames: Any, config: ScoreConfig) -> Columns:
     """Return the score columns of a batch of windows: uint8 ``frames (B, T, H, W, 3)``, one row a window.
 
-    Beside the score stand its trivial explanations: motion, blur, brightness and texture of the same frames.
+    Beside the score stand its trivial explanations: motion, blur, brightness and texture of the same frames. A window
+    whose model output is not finite has failed: its score is NaN.
     """
     return begin_score_batch(scorer, fingerprint, windows, frames, config)()
 
@@ -105,10 +119,10 @@ def panel_of(drawn: Any, card: Any) -> Any:
 
 
 @functools.cache
-def shared_scorer(models: str, device: str, cpu_threads: int | None = None) -> Any:
+def shared_scorer(models: str, device: str, dtype: str, cpu_threads: int | None = None) -> Any:
     """Return the scorer of this process, loaded once; on a CPU it computes with ``cpu_threads``, or all there are."""
     from egoclean.models.device import choose_device, use_cpu_threads
     from egoclean.models.videomae import load_scorer
 
     use_cpu_threads(cpu_threads)
-    return load_scorer(models, choose_device(device))
+    return load_scorer(models, choose_device(device, dtype, "videomae"))

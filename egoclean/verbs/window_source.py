@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from egoclean.config import WindowConfig
-from egoclean.core.windows import RECORD_TIME_BASE, frames_of_window, record_windows, window_grid
+from egoclean.core.windows import RECORD_TIME_BASE, frames_of_window, frames_spanning, record_windows, window_grid
 from egoclean.records import Clip, ClipKind, DroppedWindow, MediaLocation, Window
 from egoclean.store.cache import Cache
 from egoclean.verbs.job import Job
@@ -21,6 +21,7 @@ from egoclean.verbs.job import Job
 Pictures = NDArray[np.uint8]
 
 MOST_READING_THREADS = 8
+NOT_FINITE = "the model's output is not finite"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,11 @@ def clip_windows(clip: Clip, pts: NDArray[np.int64] | None, config: WindowConfig
         return ClipWindows(tuple(windows), tuple(dropped), RECORD_TIME_BASE if timed else Fraction(1))
     if clip.header is None or pts is None:
         raise ValueError(f"{clip.clip_id} has no header or no pts")
-    windows, dropped = window_grid(np.asarray(pts), clip.header.time_base, config.window_frames, config.stride_s)
-    return ClipWindows(tuple(windows), tuple(dropped), clip.header.time_base)
+    times, time_base, count = np.asarray(pts), clip.header.time_base, config.window_frames
+    if config.window_fps is not None:
+        count = frames_spanning(times, time_base, count / config.window_fps)
+    windows, dropped = window_grid(times, time_base, count, config.stride_s)
+    return ClipWindows(tuple(windows), tuple(dropped), time_base)
 
 
 def job_windows(job: Job, cache: Cache) -> ClipWindows:
@@ -128,3 +132,18 @@ def _spread(available: int, count: int) -> list[int]:
 def drop_notes(windows: ClipWindows) -> list[dict[str, Any]]:
     """Return why windows are missing, as plain data."""
     return [{"start_s": item.start_s, "reason": item.reason} for item in windows.dropped]
+
+
+def failed_windows(windows: Sequence[Window], numbers: NDArray[np.floating]) -> list[dict[str, Any]]:
+    """Return the windows that a model failed on, as plain data: those whose row of ``numbers`` is not finite."""
+    finite = np.isfinite(numbers).all(axis=tuple(range(1, numbers.ndim)))
+    return [
+        {"window": window.index, "start_s": window.start_s, "reason": NOT_FINITE}
+        for window, good in zip(windows, finite, strict=True)
+        if not good
+    ]
+
+
+def failure_reason(failed: Sequence[dict[str, Any]]) -> str:
+    """Return in one line that windows failed, or an empty text."""
+    return f"{len(failed)} of the windows failed: {NOT_FINITE}" if failed else ""

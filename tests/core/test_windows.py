@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from egoclean.core.windows import GAP_STEPS, frames_of_window, record_windows, window_grid
+from egoclean.core.windows import GAP_STEPS, frames_of_window, frames_spanning, record_windows, window_grid
 from egoclean.records import FrameRecord, Window
 
 
@@ -182,3 +182,12 @@ def test_records_that_cannot_be_windows_are_dropped_with_a_reason():
     windows, dropped = record_windows([record(1, backwards), record(3, (0.0, 1.0))])
     assert windows == []
     assert [item.reason for item in dropped] == ["times", "times"]
+
+
+def test_frames_that_span_a_time():
+    at_30 = np.arange(100, dtype=np.int64) * 512
+    assert frames_spanning(at_30, Fraction(1, 15360), 16.0) == 480
+    assert frames_spanning(at_30, Fraction(1, 15360), 0.001) == 1
+    with_a_hole = np.concatenate([at_30, at_30 + 10**7])
+    assert frames_spanning(with_a_hole, Fraction(1, 15360), 2.0) == 60
+    assert frames_spanning(at_30[:1], Fraction(1, 15360), 2.0) == 1

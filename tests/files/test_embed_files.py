@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from pipeline_tools import WIDTH, write_frames, write_lines
+from pipeline_tools import WIDTH, break_first_window, write_frames, write_lines
 
 SIZE = (96, 64)
 
@@ -34,6 +34,39 @@ def test_the_batch_changes_nothing(egoclean, tmp_path, make_video):
         egoclean("embed", video, "--out", tmp_path / batch, "--batch", batch)
     for name in ("clip_emb.npy", "clip_temb.npy", "clip_ts.npy"):
         assert len({(tmp_path / batch / name).read_bytes() for batch in ("1", "2", "8")}) == 1
+
+
+def test_a_window_whose_output_is_not_finite_is_marked_with_its_reason(egoclean, tmp_path, make_video, monkeypatch):
+    break_first_window(monkeypatch)
+    done = egoclean("embed", make_video(tmp_path / "clip.mp4", 140, SIZE), "--out", tmp_path / "out", "--surprise")
+    why = "the model's output is not finite"
+    assert f"1 of the windows failed: {why}" in done.err
+    means, tokens, surprise = (np.load(tmp_path / "out" / f"clip_{kind}.npy") for kind in ("emb", "temb", "surprise"))
+    for array in (means, tokens, surprise):
+        assert np.isnan(array[0]).all()
+        assert np.isfinite(array[1:]).all()
+    about = json.loads((tmp_path / "out" / "clip_embed.json").read_text())
+    assert about["failed"] == [{"window": 0, "start_s": 0.0, "reason": why}]
+
+
+def test_windows_at_a_rate_of_their_own(egoclean, tmp_path, make_video):
+    video = make_video(tmp_path / "clip.mp4", 140, SIZE)
+    rate = ("--window-frames", "16", "--window-fps", "15")
+    egoclean("embed", video, "--out", tmp_path / "out", "--frames", "16", *rate)
+    about = json.loads((tmp_path / "out" / "clip_embed.json").read_text())
+    assert (about["windows"], about["frames"]) == (4, 16)
+    assert about["window_s"] == pytest.approx(32 / 30)
+    assert about["rate"] == pytest.approx(15)
+    assert "16w@15" in about["space"]
+
+
+def test_the_full_model_on_a_cpu_says_its_cost_first(egoclean, tmp_path, make_video):
+    video = make_video(tmp_path / "clip.mp4", 140, SIZE)
+    done = egoclean("embed", video, "--out", tmp_path / "out", "--models", "full", "--device", "cpu", "--frames", "16")
+    assert "licence MIT" in done.err
+    assert "for 3 windows" in done.err
+    assert "--models small" in done.err
+    assert "full model" not in egoclean("embed", video, "--out", tmp_path / "out").err
 
 
 def test_clips_of_one_name_get_names_of_their_own(egoclean, tmp_path, make_video):

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
-from pipeline_tools import write_frames, write_lines
+from pipeline_tools import break_first_window, write_frames, write_lines
 
 SIZE = (96, 64)
 
@@ -54,6 +54,15 @@ def test_scores_are_rewritten_never_appended_and_the_same_again(egoclean, manife
     assert out.read_bytes() == first
     egoclean("score", manifest, "--out", out, "--seed", "5", "--masks", "1")
     assert len(lines_of(out)) == 3
+
+
+def test_a_window_whose_output_is_not_finite_is_marked_with_its_reason(egoclean, manifest, tmp_path, monkeypatch):
+    break_first_window(monkeypatch)
+    done = egoclean("score", manifest, "--out", tmp_path / "s.jsonl")
+    assert "1 of the windows failed: the model's output is not finite" in done.err
+    lines = lines_of(tmp_path / "s.jsonl")
+    assert [line["score"] is None for line in lines] == [True, False, False]
+    assert [line["failed"] for line in lines] == ["the model's output is not finite", None, None]
 
 
 def test_where_scores_go_a_flag_beats_the_environment_and_that_the_default(egoclean, manifest, tmp_path, monkeypatch):

@@ -1,16 +1,21 @@
 import pytest
 import torch
-from transformers import VJEPA2Model
+from transformers import VJEPA2Config, VJEPA2Model
 
 from egoclean.models.loading import untrained
 from egoclean.models.rotary import install_rotary_tables
-from egoclean.models.vjepa2 import small_vjepa2_config
+
+CONFIG = VJEPA2Config(
+    crop_size=128, patch_size=32, hidden_size=192, num_attention_heads=3, num_hidden_layers=2, mlp_ratio=2,
+    pred_hidden_size=96, pred_num_attention_heads=3, pred_num_hidden_layers=2,
+)  # fmt: skip
+"""Heads of 64 features in the encoder and of 32 in the predictor."""
 
 
 @pytest.fixture(scope="module")
 def models():
-    published = untrained(VJEPA2Model, small_vjepa2_config()).eval()
-    tabled = untrained(VJEPA2Model, small_vjepa2_config()).eval()
+    published = untrained(VJEPA2Model, CONFIG).eval()
+    tabled = untrained(VJEPA2Model, CONFIG).eval()
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for one, two in zip(published.parameters(), tabled.parameters(), strict=True):

@@ -4,9 +4,14 @@ import torch
 from torch.nn.functional import layer_norm
 
 from egoclean.errors import ModelError
+from egoclean.models.cards import model_spec
 from egoclean.models.pixels import imagenet_normalise, normalised_patches, patch_pixels, unit_pixels
 from egoclean.models.surprise import predict_features, summarise_surprise
 from egoclean.models.vjepa2 import Vjepa2Embedder
+
+PATCH = model_spec("vjepa2", "small").patch_px
+SIDE = model_spec("vjepa2", "small").size_px // PATCH
+PLACES = SIDE**2
 
 
 def normalised(frames):
@@ -14,9 +19,9 @@ def normalised(frames):
 
 
 def prediction(embedder, frames, context_frames):
-    """Predicted features and those of the context, from patches of 32 pixels and 2 frames: 16 tokens a slot."""
-    patches = normalised_patches(patch_pixels(frames, "cpu", 2, 32))
-    return predict_features(embedder._encode, embedder._model.predictor, patches, context_frames // 2 * 16)
+    """Predicted features and those of the context, from patches of 2 frames: PLACES tokens a slot."""
+    patches = normalised_patches(patch_pixels(frames, "cpu", 2, PATCH))
+    return predict_features(embedder._encode, embedder._model.predictor, patches, context_frames // 2 * PLACES)
 
 
 def other_future(frames, context_frames):
@@ -35,11 +40,11 @@ def test_the_future_leaks_nothing_into_its_prediction(embedder, make_frames):
 
 def test_the_single_pass_call_does_leak(embedder, published, make_frames):
     frames = make_frames(1, 16, embedder.size_px)
-    index = torch.arange(8 * 16)[None]
+    index = torch.arange(8 * PLACES)[None]
     with torch.inference_mode():
         first, second = (
             published(
-                normalised(item), context_mask=[index[:, :64]], target_mask=[index[:, 64:]]
+                normalised(item), context_mask=[index[:, : 4 * PLACES]], target_mask=[index[:, 4 * PLACES :]]
             ).predictor_output.last_hidden_state
             for item in (frames, other_future(frames, 8))
         )
@@ -50,12 +55,14 @@ def test_prediction_equals_the_published_predictor_on_the_context(embedder, publ
     """With all frames after the context cut off, the published call sees the same context and cannot leak."""
     frames = make_frames(1, 16, embedder.size_px)
     pixels = normalised(frames)
-    index = torch.arange(8 * 16)[None]
+    index = torch.arange(8 * PLACES)[None]
     with torch.inference_mode():
         found, context = prediction(embedder, frames, 8)
         expected_context = published.get_vision_features(pixels[:, :8])
         expected = published.predictor(
-            encoder_hidden_states=expected_context, context_mask=[index[:, :64]], target_mask=[index[:, 64:]]
+            encoder_hidden_states=expected_context,
+            context_mask=[index[:, : 4 * PLACES]],
+            target_mask=[index[:, 4 * PLACES :]],
         ).last_hidden_state
     assert torch.allclose(context, expected_context, atol=1e-4)
     assert torch.allclose(found, expected, atol=1e-4)
@@ -64,19 +71,19 @@ def test_prediction_equals_the_published_predictor_on_the_context(embedder, publ
 def test_surprise_against_the_slow_way(embedder, published, make_frames):
     frames = make_frames(2, 16, embedder.size_px)
     embedded, surprise = embedder.embed_with_surprise(frames, context_frames=12)
-    assert surprise.error_map.shape == (2, 2, 4, 4)
+    assert surprise.error_map.shape == (2, 2, SIDE, SIDE)
     assert embedded.means == pytest.approx(embedder.embed(frames).means, abs=1e-5)
     pixels = normalised(frames)
     with torch.inference_mode():
         wanted = layer_norm(published.get_vision_features(pixels), (embedder.width,))
         predicted, context = prediction(embedder, frames, 12)
-    last = layer_norm(context[:, -16:], (embedder.width,))
+    last = layer_norm(context[:, -PLACES:], (embedder.width,))
     for window in range(2):
         errors, stays = [], []
         for slot in range(2):
-            for place in range(16):
-                truth = wanted[window, (6 + slot) * 16 + place]
-                errors.append(float((predicted[window, slot * 16 + place] - truth).abs().mean()))
+            for place in range(PLACES):
+                truth = wanted[window, (6 + slot) * PLACES + place]
+                errors.append(float((predicted[window, slot * PLACES + place] - truth).abs().mean()))
                 stays.append(float((last[window, place] - truth).abs().mean()))
         assert surprise.error_map[window].ravel() == pytest.approx(errors, rel=1e-4)
         assert surprise.error[window] == pytest.approx(np.mean(errors), rel=1e-4)
@@ -86,7 +93,7 @@ def test_surprise_against_the_slow_way(embedder, published, make_frames):
 
 def test_half_of_the_window_is_the_context_by_default(embedder, make_frames):
     frames = make_frames(1, 12, embedder.size_px)
-    assert embedder.surprise(frames).error_map.shape == (1, 3, 4, 4)
+    assert embedder.surprise(frames).error_map.shape == (1, 3, SIDE, SIDE)
     assert embedder.surprise(frames).error == pytest.approx(embedder.surprise(frames, 6).error)
 
 

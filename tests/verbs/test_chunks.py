@@ -67,3 +67,37 @@ def test_a_damaged_chunk_is_computed_again(tmp_path, data):
     found = again.run(tmp_path, 40, 4)
     assert np.array_equal(found["square"], expected["square"])
     assert again.read[0] == CHUNK_WINDOWS
+
+
+def test_a_batch_is_begun_before_the_one_before_is_taken(tmp_path):
+    order = []
+
+    class Ahead(Work):
+        def compute(self, windows, pictures):
+            order.append(("begun", pictures[0]))
+            columns = super().compute(windows, pictures)
+
+            def wait():
+                order.append(("taken", pictures[0]))
+                return columns
+
+            return wait
+
+    found = Ahead().run(tmp_path / "ahead", 12, 4)
+    assert order == [("begun", 0), ("begun", 4), ("taken", 0), ("begun", 8), ("taken", 4), ("taken", 8)]
+    at_once = Work().run(tmp_path / "at once", 12, 4)
+    assert all(np.array_equal(found[name], at_once[name]) for name in at_once)
+
+
+def test_a_batch_that_was_begun_and_not_taken_is_computed_again(tmp_path):
+    class Dying(Work):
+        def compute(self, windows, pictures):
+            columns = super().compute(windows, pictures)
+            return lambda: columns
+
+    first, second = Dying(limit=5), Dying()
+    with pytest.raises(KeyboardInterrupt):
+        first.run(tmp_path, 40, 4)
+    found = second.run(tmp_path, 40, 4)
+    assert found["square"].tolist() == [index**2 for index in range(40)]
+    assert second.read[0] == CHUNK_WINDOWS
