@@ -183,6 +183,7 @@ def test_ctrl_c_ends_with_130_and_says_how_to_go_on(footage, root):
         stdout=subprocess.PIPE,
         text=True,
         env=clean_environment(),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored by tests run in the background
     )
     deadline = time.monotonic() + 200
     while not list(root.glob("runs/*/stages.json")) and time.monotonic() < deadline and child.poll() is None:
