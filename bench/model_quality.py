@@ -146,7 +146,8 @@ def _rows(clip: ClipData) -> list[tuple[str, str]]:
 def _thumbnails(clip: ClipData) -> NDArray[np.float64]:
     """Return the middle frame of each window at 16 x 16 pixels, as vectors."""
     middle = np.asarray(clip.large[:, 32]).astype(np.float64)
-    blocks = middle.reshape(len(middle), 16, 8, 16, 8, 3).mean(axis=(2, 4))
+    cell = middle.shape[1] // 16
+    blocks = middle.reshape(len(middle), 16, cell, 16, cell, 3).mean(axis=(2, 4))
     return blocks.reshape(len(middle), -1)
 
 

@@ -86,7 +86,7 @@ SPECS: Mapping[tuple[str, str], ModelSpec] = MappingProxyType(
             "videomae", "small", "egoclean/videomae-small", "bundled", "Apache-2.0", None, 3_273_848, 16, 112, 8, 2, 4
         ),
         ("vjepa2", "small"): ModelSpec(
-            "vjepa2", "small", "egoclean/vjepa2-small", "bundled", "Apache-2.0", None, 4_400_000, 64, 96, 16, 2, 0
+            "vjepa2", "small", "egoclean/vjepa2-small", "bundled", "Apache-2.0", None, 4_048_888, 64, 96, 16, 2, 0
         ),
         ("videomae", "full"): ModelSpec(
             "videomae",
