@@ -172,7 +172,7 @@ def load_embedder(models: str, choice: DeviceChoice, *, download: bool = True) -
 
 
 def small_vjepa2_config() -> VJEPA2Config:
-    """Return the small model's configuration: 64 frames of 96 pixels in 1,152 tokens, width 128, 2.2 M parameters."""
+    """Return the small model's configuration: 64 frames of 96 pixels in 1,152 tokens, width 128, 2.0 M parameters."""
     return VJEPA2Config(
         crop_size=96,
         patch_size=16,
