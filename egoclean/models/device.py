@@ -74,7 +74,7 @@ def _device(name: str) -> tuple[str, str]:
 
 def upload(values: NDArray[np.generic], device: str) -> torch.Tensor:
     """Return an array on the device; a GPU takes it while it computes on what was given to it before."""
-    held = torch.from_numpy(np.ascontiguousarray(values))
+    held = torch.from_numpy(np.require(values, requirements=("C", "W")))
     return held.pin_memory().to(device, non_blocking=True) if device.startswith("cuda") else held.to(device)
 
 
