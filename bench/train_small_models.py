@@ -44,6 +44,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, help="Windows of a step.")
     parser.add_argument("--files", type=int, help="Files of footage to learn from; less memory.")
     parser.add_argument("--seconds", type=float, help="Do as many steps as fit in this time.")
+    parser.add_argument("--start", type=Path, help="Folder of a finished model to go on from, instead of from nothing.")
     parser.add_argument("--threads", type=int, help="Processor threads to compute with.")
     parser.add_argument("--drawn", action="store_true", help="Take the footage that is there and draw none.")
     parser.add_argument("--out", type=Path, default=WEIGHTS_DIR, help="Where the finished weights go.")
@@ -60,18 +61,25 @@ def main() -> None:
     for name in [options.model] if options.model else list(TASKS):
         steps = options.steps or STEPS[device.type][name]
         task = TASKS[name](device, options.batch or BATCHES[device.type][name])
-        train(name, task, footage, options.work, steps, options.seconds or float("inf"))
+        train(name, task, footage, options.work, steps, options.seconds or float("inf"), options.start)
         task.saved().cpu().half().save_pretrained(options.out / f"{name}-small")
 
 
-def train(name: str, task: Any, footage: Footage, work: Path, steps: int, seconds: float) -> None:
-    """Train the task for ``steps``, from its last checkpoint when there is one, or until ``seconds`` have passed."""
+def train(
+    name: str, task: Any, footage: Footage, work: Path, steps: int, seconds: float, start: Path | None = None
+) -> None:
+    """Train the task for ``steps`` or until ``seconds`` have passed.
+
+    It goes on from its last checkpoint, where there is none from the finished model in ``start``, or begins anew.
+    """
     torch.manual_seed(SEED)
     optimisers = _optimisers(task)
     checkpoint = work / f"{name}.checkpoint"
     first = _restore(checkpoint, task, optimisers)
     draw = torch.Generator(footage.device)
-    if first == 0:
+    if first == 0 and start:
+        task.start(start)
+    elif first == 0:
         task.prepare(footage, draw.manual_seed(SEED))
     began = time.perf_counter()
     parts: dict[str, torch.Tensor] = {}

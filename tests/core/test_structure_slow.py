@@ -81,7 +81,7 @@ def test_pooled_lag_spectrum_takes_pairs_within_a_part_only(seed, lengths, limit
 @given(SEEDS, st.integers(6, 11), st.floats(2.0, 3.5))
 def test_no_chain_of_cycles_is_better_than_the_one_found(seed, count, period_points):
     made = random_stream(seed, count, step_s=1.0)
-    shortest, longest = max(1, int(0.65 * period_points)), int(np.ceil(1.5 * period_points))
+    shortest, longest = max(1, int(0.65 * period_points)), min(int(np.ceil(1.5 * period_points)), count - 1)
     gains = repeats._link_gains(made.values.astype(float), np.arange(shortest, longest + 1), period_points)
     half = max(1, round(period_points / 2))
     for lag in range(shortest, longest + 1):
