@@ -42,7 +42,8 @@ def write_rows(path: Path, rows: int, kind: str, seed: int = 0) -> None:
     plane = np.linalg.qr(generator.normal(size=(WIDTH, INTRINSIC)))[0].T.astype(np.float32)
     centres = generator.normal(size=(CLUSTERS, INTRINSIC)).astype(np.float32)
     sizes = 1 / np.arange(1, CLUSTERS + 1)
-    out = np.lib.format.open_memmap(path, mode="w+", dtype=kind, shape=(rows, WIDTH))
+    unfinished = path.with_suffix(".unfinished")
+    out = np.lib.format.open_memmap(unfinished, mode="w+", dtype=kind, shape=(rows, WIDTH))
     for start in range(0, rows, BLOCK):
         count = min(BLOCK, rows - start)
         cluster = generator.choice(CLUSTERS, size=count, p=sizes / sizes.sum())
@@ -52,6 +53,7 @@ def write_rows(path: Path, rows: int, kind: str, seed: int = 0) -> None:
         latent += 0.01 * generator.normal(size=latent.shape).astype(np.float32)
         out[start : start + count] = latent @ plane + 0.01 * generator.normal(size=(count, WIDTH)).astype(np.float32)
     out.flush()
+    unfinished.replace(path)
 
 
 def exact_recall(embeddings: NDArray[np.floating], prepared: Prepared, queries: int, nearest: int = 10) -> float:

@@ -32,6 +32,8 @@ _QUERIES = 1000
 _CANDIDATES = 2
 _NEAREST = 10
 _WANTED_RECALL = 0.95
+_LEAST_GAIN = 0.001
+"""Recall that a widening must have brought for the next: where candidates are what lacks, more cells only cost time."""
 _FULL_FLOAT_BYTES = 1 << 30
 _BLOCK_ROWS = 16384
 _CHILD = "import sys; from egoclean.core.approximate import _search_files; _search_files(sys.argv[1:])"
@@ -106,10 +108,12 @@ def _search(embeddings: Embeddings, width: int, seed: int) -> Found:
     index = _Index(faiss, embeddings, generator, seed)
     queries = generator.choice(count, size=min(_QUERIES, count), replace=False)
     asked = unit_or_zero_rows(embeddings, queries)
+    queries, asked = queries[asked.any(axis=1)], asked[asked.any(axis=1)]  # a zero row is near nothing
     true_rows = _true_nearest(embeddings, asked, queries)
     half = len(queries) // 2
-    while _recall(index, asked[:half], queries[:half], true_rows[:half]) < _WANTED_RECALL and index.widen():
-        pass
+    reached, before = _recall(index, asked[:half], queries[:half], true_rows[:half]), -1.0
+    while reached < _WANTED_RECALL and reached - before > _LEAST_GAIN and index.widen():
+        reached, before = _recall(index, asked[:half], queries[:half], true_rows[:half]), reached
     recall = _recall(index, asked[half:], queries[half:], true_rows[half:])
     neighbours = np.empty((count, width), dtype=np.int32)
     cosines = np.empty((count, width), dtype=np.float32)
@@ -187,6 +191,8 @@ def _true_nearest(embeddings: Embeddings, asked: Unit, queries: NDArray[np.int64
 
 
 def _recall(index: _Index, asked: Unit, queries: NDArray[np.int64], true_rows: NDArray[np.int64]) -> float:
+    if len(queries) == 0:
+        return 1.0
     found, _ = index.nearest(asked, queries, _NEAREST)
     return float((true_rows[:, :, None] == found[:, None, :]).any(axis=2).mean())
 

@@ -51,6 +51,15 @@ def test_approximate_graph_states_the_recall_it_has():
     assert (graph.neighbours != np.arange(3000)[:, None]).all()
 
 
+def test_rows_that_are_near_nothing_do_not_lower_the_recall():
+    embeddings = clustered(9000, 48)
+    embeddings[6000:] = 0.0
+    graph = build_graph(embeddings, wanted=20, exact_rows=500)
+    assert graph.recall >= 0.9
+    assert 300 < graph.recall_queries < 360
+    assert graph.probes < graph.cells
+
+
 def test_where_torch_is_loaded_a_child_searches_and_finds_the_same(monkeypatch):
     embeddings = clustered(1500, 24)
     here = build_graph(embeddings, wanted=10, exact_rows=500)
