@@ -45,10 +45,13 @@ def main() -> None:
     parser.add_argument("--files", type=int, help="Files of footage to learn from; less memory.")
     parser.add_argument("--seconds", type=float, help="Do as many steps as fit in this time.")
     parser.add_argument("--start", type=Path, help="Folder of a finished model to go on from, instead of from nothing.")
+    parser.add_argument("--predictor-alone", action="store_true", help="With --start: leave its encoder as it is.")
     parser.add_argument("--threads", type=int, help="Processor threads to compute with.")
     parser.add_argument("--drawn", action="store_true", help="Take the footage that is there and draw none.")
     parser.add_argument("--out", type=Path, default=WEIGHTS_DIR, help="Where the finished weights go.")
     options = parser.parse_args()
+    if options.start and options.model != "vjepa2":
+        parser.error("--start needs --model vjepa2.")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.set_flush_denormal(True)
     torch.set_num_threads(options.threads or torch.get_num_threads())
@@ -61,30 +64,41 @@ def main() -> None:
     for name in [options.model] if options.model else list(TASKS):
         steps = options.steps or STEPS[device.type][name]
         task = TASKS[name](device, options.batch or BATCHES[device.type][name])
-        train(name, task, footage, options.work, steps, options.seconds or float("inf"), options.start)
+        first_share = train_vjepa2.FINISHED if options.predictor_alone else 0.0
+        seconds = options.seconds or float("inf")
+        train(name, task, footage, options.work, steps, seconds, options.start, first_share)
         task.saved().cpu().half().save_pretrained(options.out / f"{name}-small")
 
 
 def train(
-    name: str, task: Any, footage: Footage, work: Path, steps: int, seconds: float, start: Path | None = None
+    name: str,
+    task: Any,
+    footage: Footage,
+    work: Path,
+    steps: int,
+    seconds: float,
+    start: Path | None = None,
+    first_share: float = 0.0,
 ) -> None:
     """Train the task for ``steps`` or until ``seconds`` have passed.
 
     It goes on from its last checkpoint, where there is none from the finished model in ``start``, or begins anew.
+    ``first_share`` of a whole training counts as done before.
     """
     torch.manual_seed(SEED)
     optimisers = _optimisers(task)
     checkpoint = work / f"{name}.checkpoint"
-    first = _restore(checkpoint, task, optimisers)
     draw = torch.Generator(footage.device)
-    if first == 0 and start:
+    if start and not checkpoint.exists():
         task.start(start)
-    elif first == 0:
-        task.prepare(footage, draw.manual_seed(SEED))
+        first = 0
+    else:
+        first = _restore(checkpoint, task, optimisers, footage, draw)
     began = time.perf_counter()
     parts: dict[str, torch.Tensor] = {}
     for step in range(first, steps):
-        done = min(1.0, max(step / steps, (time.perf_counter() - began) / seconds))
+        passed = min(1.0, max(step / steps, (time.perf_counter() - began) / seconds))
+        done = first_share + (1.0 - first_share) * passed
         loss = task.loss(footage, draw.manual_seed(SEED + 1 + step), step, done)
         for optimiser in optimisers:
             optimiser.zero_grad(set_to_none=True)
@@ -134,8 +148,11 @@ def _keep(path: Path, task: Any, optimisers: list[torch.optim.Optimizer], step: 
     temporary.replace(path)
 
 
-def _restore(path: Path, task: Any, optimisers: list[torch.optim.Optimizer]) -> int:
+def _restore(
+    path: Path, task: Any, optimisers: list[torch.optim.Optimizer], footage: Footage, draw: torch.Generator
+) -> int:
     if not path.exists():
+        task.prepare(footage, draw.manual_seed(SEED))
         return 0
     state = torch.load(path, weights_only=True)
     for name, module in task.modules().items():

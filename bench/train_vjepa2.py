@@ -27,7 +27,6 @@ from training_batches import Footage, Windows, add_gliders, half_precision, norm
 from training_footage import CLASSES
 from transformers import VJEPA2Model
 
-from egoclean.demo.world import ACTIVITIES
 from egoclean.models.rotary import rotary_tables
 from egoclean.models.vjepa2 import small_vjepa2_config
 
@@ -35,7 +34,7 @@ BATCH = 64
 STAGES = (
     (0.55, (("whole", 1),)),
     (0.8, (("part", 8), ("whole", 1), ("whole", 4), ("whole", 1), ("whole", 16), ("places", 8))),
-    (1.0, (("future", 32), ("future", 16), ("places", 16))),
+    (1.0, (("future", 32), ("future", 16))),
 )
 """Up to which share of the training: what a step hides and how many time slots it sees, taken in turn. Single slots of
 many windows teach most at first, what is to be seen; then come longer spans; last the predictor learns alone, on the
@@ -49,11 +48,9 @@ SPANS = ((16, 1), (32, 1), (32, 1), (16, 2))
 """Of how many slots they are drawn, and the distance of frames."""
 HIDDEN_SHARE = 0.6
 GLIDER_SHARE = 0.4
-WEIGHTS = {"predict": 1.0, "windows": 12.0, "slots": 12.0, "work": 0.5, "phase": 1.0, "colours": 0.3}
+WEIGHTS = {"predict": 1.0, "windows": 12.0, "slots": 12.0, "work": 0.5, "colours": 0.3}
 SLOTS_COMPARED = 4
-PHASE_WEIGHT, LIGHT_WEIGHT, PLACE_WEIGHT, RARE_WEIGHT = 1.0, 1.0, 0.45, 0.6
-HARMONICS = (0.8, 0.6)
-"""What the moment within a cycle counts by its first and second harmonic."""
+PHASE_WEIGHT, LIGHT_WEIGHT, PLACE_WEIGHT, RARE_WEIGHT = 0.6, 1.0, 0.45, 0.6
 COLOUR_CELLS = 4
 LONGEST_SLOTS = 32
 WARM_UP_STEPS = 60
@@ -75,7 +72,6 @@ class Task:
         self.heads = torch.nn.ModuleDict(
             {
                 "work": torch.nn.Linear(width, len(CLASSES)),
-                "phase": torch.nn.Linear(width, len(ACTIVITIES) * 2 * len(HARMONICS)),
                 "colours": torch.nn.Linear(width, 2 * 3 * COLOUR_CELLS**2),
             }
         )
@@ -121,14 +117,14 @@ class Task:
 
     def loss(self, footage: Footage, draw: torch.Generator, step: int, done: float) -> torch.Tensor:
         """Return the loss of a fresh batch; ``done`` is the share of the training that has passed."""
-        kinds = next(kinds for until, kinds in STAGES if done <= until)
+        kinds = next((kinds for until, kinds in STAGES if done < until), STAGES[-1][1])
         hides, slots = kinds[step % len(kinds)]
         windows, times = self._windows(footage, draw, slots, hides)
         places = self.side**2
         position = (times[:, None] * places + torch.arange(places, device=times.device)).flatten()
         context, hidden, shown = self._split(draw, hides, slots)
         tokens = tokens_of(normalised(windows.pixels), self.model.config.patch_size)
-        alone = done > FINISHED
+        alone = done >= FINISHED
         terms = {}
         with half_precision(tokens.device):
             with torch.set_grad_enabled(not alone):
@@ -146,7 +142,7 @@ class Task:
 
     def rate(self, step: int, done: float) -> float:
         """Return the learning rate: a rise, a plateau, a fall until the encoder is finished; anew for the predictor."""
-        if done > FINISHED:
+        if done >= FINISHED:
             return self.peak_rate * max(0.005, min(0.6, (1 - done) / (1 - FINISHED)))
         return self.peak_rate * min(1.0, (step + 1) / WARM_UP_STEPS, max(0.005, 1.7 * (1 - done / FINISHED)))
 
@@ -156,7 +152,7 @@ class Task:
 
     def after_step(self, step: int, done: float) -> None:
         """Let the target encoder follow, ever more slowly, until it is finished."""
-        if done > FINISHED:
+        if done >= FINISHED:
             return
         keep = min(0.9985, 1 - 0.1 / (1 + step / 20))
         with torch.no_grad():
@@ -208,19 +204,10 @@ class Task:
         source = windows.source[:, None].expand(-1, len(some)).flatten()
         return {
             "work": named / (kind >= 0).sum().clamp_min(1),
-            "phase": self._phase(moments, truth),
             "windows": kernel_loss(moments.mean(1), facts.mean(1), windows.source),
             "slots": kernel_loss(moments[:, some].flatten(0, 1), facts[:, some].flatten(0, 1), source),
             "colours": self._colours(windows.pixels, seen, context),
         }
-
-    def _phase(self, moments: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-        """Return how far off the moment within its cycle is told, by the outputs of the work that goes on."""
-        kind = truth[..., 0].long()
-        told = self.heads["phase"](moments).unflatten(-1, (len(ACTIVITIES), -1))
-        own = told.gather(2, kind.clamp(0, len(ACTIVITIES) - 1)[..., None, None].expand(-1, -1, 1, told.shape[-1]))
-        at_work = (kind >= 0) & (kind < len(ACTIVITIES))
-        return ((own[:, :, 0] - circle_of(truth[..., 1])).square().mean(-1) * at_work).sum() / at_work.sum().clamp_min(1)
 
     def _colours(self, pixels: torch.Tensor, seen: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
         batch, times = pixels.shape[:2]
@@ -238,18 +225,12 @@ def facts_of(truth: torch.Tensor) -> torch.Tensor:
     """
     kind = truth[..., 0].long()
     one_hot = torch.nn.functional.one_hot(kind.clamp_min(0), len(CLASSES)).float() * (kind >= 0)[..., None]
-    circle = circle_of(truth[..., 1])
+    angle = 2 * torch.pi * truth[..., 1, None] * torch.tensor([1.0, 2.0], device=truth.device)
+    circle = torch.cat([angle.cos(), angle.sin()], dim=-1) * torch.tensor([0.8, 0.6, 0.8, 0.6], device=truth.device)
     moving = one_hot[..., : len(CLASSES) - 1]
     phase = PHASE_WEIGHT * (moving[..., :, None] * circle[..., None, :]).flatten(-2)
     drive = 0.7 * (kind == -1).float()[..., None]
     return torch.cat([one_hot, phase, LIGHT_WEIGHT * truth[..., 2:3], drive, RARE_WEIGHT * truth[..., 3:]], dim=-1)
-
-
-def circle_of(phase: torch.Tensor) -> torch.Tensor:
-    """Return the share of a cycle that has passed (...) as points on circles (..., 4), one circle a harmonic."""
-    weights = torch.tensor(HARMONICS, device=phase.device)
-    angle = 2 * torch.pi * phase[..., None] * torch.arange(1, len(HARMONICS) + 1, device=phase.device)
-    return torch.cat([weights * angle.cos(), weights * angle.sin()], dim=-1)
 
 
 def kernel_loss(features: torch.Tensor, facts: torch.Tensor, source: torch.Tensor) -> torch.Tensor:
