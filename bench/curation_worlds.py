@@ -65,7 +65,7 @@ def measure_world(work: Path, seed: int) -> Table:
         "windows": len(windows),
         "rare_windows": int(inside.sum()),
         "kinds": sorted(rare),
-        "models": [shared_scorer("small", "auto").card.label, shared_embedder("small", "auto").card.label],
+        "models": [model.card.label for model in _small_models()],
         "strategies": standings,
         "probe": probes,
         "processor_s": {name: round(value, 1) for name, value in clock.items()},
@@ -75,7 +75,7 @@ def measure_world(work: Path, seed: int) -> Table:
 def seen_world(work: Path, seed: int) -> tuple[pd.DataFrame, NDArray[np.float32]]:
     """Return a world's windows with their scores and spaces, and their embeddings; kept by the weights' digests."""
     table, windows = windows_of(seed)
-    scorer, embedder = shared_scorer("small", "auto"), shared_embedder("small", "auto")
+    scorer, embedder = _small_models()
     digests = f"{scorer.card.weights_sha256[:8]}_{embedder.card.weights_sha256[:8]}"
     kept = work / f"world_{seed}" / f"seen_{digests}.npz"
     if not kept.exists():
@@ -90,13 +90,17 @@ def seen_world(work: Path, seed: int) -> tuple[pd.DataFrame, NDArray[np.float32]
     return table.assign(space=spaces, **signals), embeddings
 
 
+def _small_models() -> tuple[Any, Any]:
+    return shared_scorer("small", "auto", "auto"), shared_embedder("small", "auto", "auto")
+
+
 def _clips(table: pd.DataFrame) -> Iterator[tuple[str, NDArray[np.int64]]]:
     for name, rows in table.groupby("name", sort=False).indices.items():
         yield str(name), rows
 
 
 def _seen_clip(work: Path, seed: int, name: str, windows: list[Window]) -> dict[str, NDArray[Any]]:
-    scorer, embedder = shared_scorer("small", "auto"), shared_embedder("small", "auto")
+    scorer, embedder = _small_models()
     frames = EmbedConfig().frames if windows[0].record_index is None else FRAMES_PER_RECORD
     small = np.stack(list(pictures_of(work, seed, name, windows, scorer.frame_count, scorer.size_px)))
     parts = []

@@ -30,14 +30,15 @@ from egoclean.demo.nuscenes import shots_of
 from egoclean.demo.render import FactoryRenderer
 from egoclean.demo.world import FRAME_RATE_FPS, DrivingScene, FactoryClip, World
 from egoclean.media.images import square
+from egoclean.models.cards import model_spec
 from egoclean.records import FrameRecord, Window
 from egoclean.sources.frames import FRAMES_PER_RECORD
 
 Frames = NDArray[np.uint8]
 
-SIZES = (128, 112)
-"""Pixels across that V-JEPA 2's and VideoMAE's small models take."""
-DRAWN_PX = 256
+SIZES = tuple(model_spec(model, "small").size_px for model in ("vjepa2", "videomae"))
+"""Pixels across that the small models take."""
+DRAWN_PX = 2 * max(SIZES)
 CHANNEL = "CAM_FRONT"
 
 
