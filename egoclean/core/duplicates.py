@@ -65,7 +65,8 @@ def find_duplicates(reach: Reach, threshold: NDArray[np.float32], eligible: Flag
 
 
 def _pairs(reach: Reach, threshold: NDArray[np.float32], eligible: Flags) -> tuple[Rows, Rows, NDArray[np.float32]]:
-    near = np.flatnonzero(reach.similarities >= threshold[reach.rows])
+    near = np.flatnonzero(reach.similarities >= threshold.min(initial=np.inf))  # few pass: only they are looked up
+    near = near[reach.similarities[near] >= threshold[reach.rows[near]]]
     first = np.searchsorted(reach.starts, near, side="right") - 1
     second = reach.rows[near].astype(np.int64)
     apart = (first != second) & eligible[first] & eligible[second]
