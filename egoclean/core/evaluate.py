@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from egoclean.config import SelectConfig
-from egoclean.core.downstream import dynamics_error, fold_of_groups, main_directions, next_rows
+from egoclean.core.downstream import dynamics_error, fold_of_groups, main_directions, motion_in_clips, next_rows
 from egoclean.core.metrics import (
     Interval,
     coverage_at,
@@ -138,9 +138,10 @@ class _Bench:
         self._labels = None if labels is None else np.asarray(labels)[self._rows]
         self._following: Rows | None = None
         self._places = main_directions(self._unit) if len(self._unit) else np.zeros((0, 1))
-        if data.times_s is not None and data.clips is not None:
-            clips = data.labels("clips")[1][self._rows]
-            self._following = next_rows(clips, np.asarray(data.times_s, dtype=np.float64)[self._rows])
+        if data.times_s is not None and data.clips is not None and len(self._unit):
+            self._clips = data.labels("clips")[1][self._rows]
+            self._following = next_rows(self._clips, np.asarray(data.times_s, dtype=np.float64)[self._rows])
+            self._motion = motion_in_clips(self._unit, self._clips)
 
     def budgets(self, length: int) -> Rows:
         """Return the numbers of rows at which the curve has a point."""
@@ -175,9 +176,9 @@ class _Bench:
     def _error(self, chosen: list[Rows]) -> Interval | None:
         if self._following is None or len(np.unique(self._groups)) < 2:
             return None
-        following = self._following
+        motion, following, clips = self._motion, self._following, self._clips
         folds = [fold_of_groups(self._groups, seed) for seed in range(self._seeds)]
-        errors = [dynamics_error(self._places, following, rows, fold) for rows in chosen for fold in folds]
+        errors = [dynamics_error(motion, following, rows, fold, clips) for rows in chosen for fold in folds]
         return mean_interval(errors) if np.isfinite(errors).all() else None
 
     def _accuracy(self, chosen: list[Rows]) -> Interval | None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from egoclean.config import SelectConfig
-from egoclean.core.downstream import dynamics_error, fold_of_groups, main_directions, next_rows
+from egoclean.core.downstream import dynamics_error, fold_of_groups, motion_in_clips, next_rows
 from egoclean.core.evaluate import evaluate
 from egoclean.core.rows import unit_or_zero_rows
 from egoclean.core.select import select
@@ -86,12 +86,31 @@ def test_rows_follow_one_another_inside_a_clip():
 
 def test_dynamics_are_learned_and_held_out_groups_are_whole():
     data, _ = world()
-    places = main_directions(unit_or_zero_rows(data.embeddings, slice(None)))
+    clips = np.unique(np.asarray(data.clips), return_inverse=True)[1]
+    motion = motion_in_clips(unit_or_zero_rows(data.embeddings, slice(None)), clips)
+    assert np.allclose([motion[clips == clip].mean(axis=0) for clip in set(clips)], 0.0, atol=1e-5)
     following = next_rows(np.asarray(data.clips), data.times_s)
     fold = fold_of_groups(np.asarray(data.quota_groups), 0)
     assert all(len(set(fold[np.asarray(data.quota_groups) == name])) == 1 for name in set(data.quota_groups))
-    everything = dynamics_error(places, following, np.arange(600), fold)
+
+    def error_of(chosen, fold=fold):
+        return dynamics_error(motion, following, np.asarray(chosen, dtype=int), fold, clips)
+
+    everything = error_of(np.arange(600))
     assert everything < 0.6
-    assert dynamics_error(places, following, np.arange(0, 600, 40), fold) > everything
-    assert dynamics_error(places, following, np.zeros(0, dtype=int), fold) == pytest.approx(1.0)
-    assert np.isnan(dynamics_error(places, following, np.arange(600), np.zeros(600, dtype=int)))
+    assert everything < error_of(np.arange(0, 600, 40)) < 1.1
+    assert error_of([]) == pytest.approx(1.0)
+    assert np.isnan(error_of(np.arange(600), np.zeros(600, dtype=int)))
+
+
+def test_where_nothing_can_be_foretold_few_rows_teach_next_to_nothing():
+    clips = np.repeat(np.arange(30), 20)
+    noise = np.random.default_rng(3).normal(size=(600, 24)).cumsum(axis=0).astype(np.float32)
+    motion = motion_in_clips(noise, clips)
+    following = next_rows(clips, np.tile(np.arange(20.0), 30))
+    fold = fold_of_groups(clips // 3, 0)
+    errors = [
+        dynamics_error(motion, following, np.random.default_rng(seed).choice(600, 40, replace=False), fold, clips)
+        for seed in range(10)
+    ]
+    assert 0.8 < np.mean(errors) < 1.05
