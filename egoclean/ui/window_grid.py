@@ -15,6 +15,9 @@ from egoclean.ui.grid import Tile, page_of, tile_grid
 from egoclean.ui.tables import footage_s
 from egoclean.ui.windows_table import MOST_ROWS, show_most
 
+_NAME_LETTERS = 22
+"""So that a name takes one line of a tile; the pointer shows all of it."""
+
 
 def window_grid(
     library: Library,
@@ -57,7 +60,7 @@ def window_tile(library: Library, window: pd.Series, signal: str) -> Tile:
     return {
         "id": window_id(clip_id, number),
         "title": f"{clip_id}, window {number}",
-        "name": shorten(loaders.names(library).get(clip_id, clip_id), 34),
+        "name": shorten(loaders.names(library).get(clip_id, clip_id), _NAME_LETTERS),
         "facts": f"{moment(start_s)} · {signal.replace('_', ' ')} {float(window[signal]):.4g}",
         "poster": media.glimpse_url(view, "middle.jpg", start_s, stop_s),
         "missing": "No picture: the clip has no view.",
