@@ -29,6 +29,8 @@ Span = tuple[float, float]
 _TABLES = {"anomalies": "anomaly", "cycles": "cycle", "segments": "segment"}
 _LOOP_MOST_S = 8.0
 _PICTURE_ROW_PX = 64
+_PICTURES_PX = 640
+_HEAD_PX = 38
 SIDE_BY_SIDE = "side by side"
 _CAUSES = {"turn": "the camera's turning", "blur": "blur"}
 LANES = ("segments", "true work", "cycles", "true cycles", "anomalies", "true events", "chosen", "decisions")
@@ -216,6 +218,7 @@ def _show_spans(library: Library, structure: Mapping[str, Any], name: str, clip_
         selection_mode="single-row",
         key=f"spans_{name}_{clip_id}",
         row_height=_PICTURE_ROW_PX if name == "cycles" else None,
+        height=min(_PICTURES_PX, len(table) * _PICTURE_ROW_PX + _HEAD_PX) if name == "cycles" else "auto",
     )
     position = chosen_row(event)
     if name == "cycles" and (named := named_cycles(structure)):
