@@ -26,7 +26,7 @@ with likeness:
     st.caption("Bright = alike. Draw a box: its two moments play side by side above.")
 with tables:
     st.subheader("What was found", anchor=False, help="Select a row: the player repeats it.")
-    span = structure_view.show_tables(structure, clip)
+    span = structure_view.show_tables(library, structure, clip)
     st.subheader("Alike after how many seconds?", anchor=False, help=meaning("period"))
     st.plotly_chart(structure_view.lag_figure(structure), key="lags")
 with video:

@@ -1,16 +1,12 @@
-"""Figures of a signal: how its values lie, what thresholds keep, and how groups differ before and after calibration."""
+"""The figure of a signal: how its values lie and what thresholds keep."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
 from egoclean.charts import theme
-
-_MOST_GROUPS = 40
 
 
 def score_histogram(
@@ -53,37 +49,6 @@ def score_histogram(
     return theme.apply(figure, x_title=name, y_title="windows")
 
 
-def score_by_group(
-    raw: ArrayLike, calibrated: ArrayLike, groups: ArrayLike, name: str = "score", group_name: str = "group"
-) -> go.Figure:
-    """Return two rows of boxes, one box a group: the raw signal, and the same after calibration.
-
-    A box spans the quartiles, its whiskers the 5th and 95th percentile; values are summed up here, so the figure's size
-    does not depend on the number of rows. Of more than 40 groups those with the most rows are shown.
-    """
-    labels = np.asarray(groups).astype(np.str_)
-    names, counts = np.unique(labels, return_counts=True)
-    shown = np.sort(names[np.argsort(-counts, kind="stable")[:_MOST_GROUPS]])
-    figure = go.Figure()
-    for column, (values, title, colour) in enumerate(
-        ((raw, f"raw {name}", theme.GREY), (calibrated, f"calibrated {name}", theme.BLUE))
-    ):
-        box = _boxes(np.asarray(values, dtype=np.float64), labels, shown)
-        axis = "" if column == 0 else "2"
-        figure.add_trace(
-            go.Box(
-                x=shown, name=title, marker_color=colour, xaxis=f"x{axis}", yaxis=f"y{axis}", whiskerwidth=0.5, **box
-            )
-        )
-    figure.update_layout(
-        grid={"rows": 2, "columns": 1, "pattern": "independent", "roworder": "top to bottom"},
-        yaxis2={"title": f"calibrated {name}"},
-        xaxis2={"title": group_name},
-        yaxis={"title": f"raw {name}"},
-    )
-    return theme.apply(figure, height_px=2 * theme.HEIGHT_PX)
-
-
 def _edges(finite: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
     low, high = (float(finite[0]), float(finite[-1])) if len(finite) else (0.0, 1.0)
     if low == high:
@@ -102,15 +67,3 @@ def _add_threshold(figure: go.Figure, value: float, label: str) -> None:
         yanchor="bottom",
         font={"color": theme.VERMILION},
     )
-
-
-def _boxes(
-    values: NDArray[np.float64], labels: NDArray[np.str_], shown: NDArray[np.str_]
-) -> Mapping[str, list[float | None]]:
-    keys = {"lowerfence": 0.05, "q1": 0.25, "median": 0.5, "q3": 0.75, "upperfence": 0.95}
-    result: dict[str, list[float | None]] = {key: [] for key in keys}
-    for group in shown:
-        mine = values[(labels == group) & np.isfinite(values)]
-        for key, share in keys.items():
-            result[key].append(float(np.quantile(mine, share)) if len(mine) else None)
-    return result

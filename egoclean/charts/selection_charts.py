@@ -57,22 +57,11 @@ def coverage_curve(
     return theme.apply(figure, x_title="windows chosen", y_title="share of all windows covered")
 
 
-def who_gets_picked(groups: ArrayLike, chosen: ArrayLike, group_name: str = "group") -> go.Figure:
+def picked_shares(names: ArrayLike, windows: ArrayLike, chosen: ArrayLike, group_name: str = "group") -> go.Figure:
     """Return two bars a group: its share of all windows and its share of the chosen ones.
 
-    ``chosen`` is a flag a row. Of more than 40 groups those with the most rows are shown.
-    """
-    labels, flags = np.asarray(groups).astype(np.str_), np.asarray(chosen, dtype=np.bool_)
-    names, numbers, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    picked = np.bincount(numbers.reshape(-1)[flags], minlength=len(names))
-    return picked_shares(names, counts, picked, group_name)
-
-
-def picked_shares(names: ArrayLike, windows: ArrayLike, chosen: ArrayLike, group_name: str = "group") -> go.Figure:
-    """Return the figure of :func:`who_gets_picked` from what is counted already.
-
     ``names`` are the groups in the order they are drawn, ``windows`` and ``chosen`` how many windows each has and how
-    many of them were chosen.
+    many of them were chosen. Of more than 40 groups those with the most windows are shown.
     """
     names, counts, picked = (np.asarray(values) for values in (names, windows, chosen))
     shown = np.sort(np.argsort(-counts, kind="stable")[:_MOST_GROUPS])

@@ -1,94 +1,20 @@
-"""Plotly figures of one clip's structure: timeline, self-similarity heat map, lag spectrum.
+"""Plotly figures of one clip's structure: self-similarity heat map, lag spectrum.
 
-Spans carry their seconds in ``customdata`` and the heat map has seconds on both axes, so that a click or a brushed
-box says where in the clip it is.
+The heat map has seconds on both axes, so that a brushed box says where in the clip it is.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
-from plotly.subplots import make_subplots
 
 from egoclean.charts import theme
 
-LABEL_COLOURS = {
-    "repetitive": theme.GREEN,
-    "one-off": theme.PURPLE,
-    "idle": theme.ORANGE,
-    "cycle": theme.BLUE,
-    "anomaly": theme.ANOMALY,
-}
 LARGEST_SIDE = 1000
 """Most rows a heat map is drawn with: one byte each, 1.4 MB on the wire."""
-
-LabelledSpan = tuple[float, float, str]
-"""Start in seconds, stop in seconds, label."""
-
-
-def change_figure(
-    times_s: ArrayLike,
-    change: ArrayLike,
-    lanes: Mapping[str, Sequence[LabelledSpan]] | None = None,
-    *,
-    height_px: int = 360,
-) -> go.Figure:
-    """Return the change signal over a strip of lanes on one time axis.
-
-    ``lanes`` names rows of spans, from the top: ``{"segments": [(start_s, stop_s, label), ...], "cycles": ...}``. Each
-    bar's ``customdata`` is ``[start_s, stop_s]``, so that a click on it can seek a player.
-    """
-    rows = lanes or {}
-    heights = [0.6, 0.4] if rows else [1.0]
-    figure = make_subplots(rows=len(heights), cols=1, shared_xaxes=True, vertical_spacing=0.04, row_heights=heights)
-    figure.add_trace(
-        go.Scatter(
-            x=np.asarray(times_s, dtype=np.float32),
-            y=np.asarray(change, dtype=np.float32),
-            mode="lines+markers",
-            line={"color": theme.BLUE, "width": 1.5},
-            marker={"size": 4},
-            name="change",
-            hovertemplate="%{x:.1f} s: %{y:.4f}<extra></extra>",
-        ),
-        row=1,
-        col=1,
-    )
-    for name, spans in rows.items():
-        if spans:
-            figure.add_trace(_lane(name, spans), row=2, col=1)
-    if rows:
-        order = list(rows)[::-1]
-        figure.update_yaxes(type="category", categoryorder="array", categoryarray=order, row=2, col=1)
-        figure.update_layout(barmode="overlay", bargap=0.25)
-    figure.update_yaxes(title_text="change", row=1, col=1)
-    figure.update_xaxes(title_text="seconds", row=len(heights), col=1)
-    return theme.apply(figure.update_layout(showlegend=False), height_px=height_px)
-
-
-def _lane(name: str, spans: Sequence[LabelledSpan]) -> go.Bar:
-    starts = np.array([span[0] for span in spans], dtype=np.float64)
-    stops = np.array([span[1] for span in spans], dtype=np.float64)
-    colours = [
-        theme.SKY if label == "cycle" and index % 2 else LABEL_COLOURS.get(label, theme.GREY)
-        for index, (_, _, label) in enumerate(spans)
-    ]
-    return go.Bar(
-        base=starts,
-        x=stops - starts,
-        y=[name] * len(spans),
-        orientation="h",
-        marker={"color": colours, "line": {"color": theme.GRID, "width": 1}},
-        customdata=np.stack([starts, stops], axis=1),
-        text=[label for _, _, label in spans],
-        textposition="none",
-        name=name,
-        hovertemplate="%{text}: %{customdata[0]:.1f} to %{customdata[1]:.1f} s<extra></extra>",
-    )
 
 
 def quantise_similarity(matrix: NDArray[np.floating]) -> tuple[NDArray[np.uint8], float, float]:

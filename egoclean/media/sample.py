@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from fractions import Fraction
-from typing import Any
+from typing import Any, Final
 
 from egoclean.config import RectifyConfig
 from egoclean.core.rectification import RectificationReport
 from egoclean.errors import MediaError
 from egoclean.media.cameras import plan_cameras
 from egoclean.media.decode import decode_frames
+from egoclean.media.images import narrowed
 from egoclean.media.opening import open_video, shown_name
 from egoclean.media.planes import ByteArray, black_luma, empty_frame, frame_planes, planes_to_rgb, turned
 from egoclean.media.probe import probe
 from egoclean.media.remap import PlaneRemapper
 from egoclean.records import Intrinsics, MediaLocation, VideoHeader
+
+JUMP_S: Final = 2.0
+"""Moments further apart than this are decoded from a keyframe each."""
 
 
 def frame_at(location: MediaLocation, time_s: float) -> ByteArray:
@@ -29,6 +35,16 @@ def frame_at(location: MediaLocation, time_s: float) -> ByteArray:
     frame = decoded_at(location, time_s)
     rgb: ByteArray = frame.to_ndarray(format="rgb24")
     return rgb
+
+
+def small_pictures(location: MediaLocation, times_s: Sequence[float], width_px: int) -> list[ByteArray]:
+    """Return the pictures shown at ascending ``times_s`` seconds from the first frame, RGB, ``width_px`` wide at most.
+
+    Raises
+    ------
+    MediaError : as :func:`egoclean.media.decode.decode_frames`.
+    """
+    return [narrowed(frame.to_ndarray(format="rgb24"), width_px) for frame in decoded_at_each(location, times_s)]
 
 
 def before_after(
@@ -67,15 +83,36 @@ def decoded_at(location: MediaLocation, time_s: float) -> Any:
     ------
     MediaError : as :func:`egoclean.media.decode.decode_frames`.
     """
+    return decoded_at_each(location, [time_s])[0]
+
+
+def decoded_at_each(location: MediaLocation, times_s: Sequence[float]) -> list[Any]:
+    """Return the ``av.VideoFrame`` shown at each of ``times_s``, ascending seconds from the first frame.
+
+    Moments close together are found in one pass; to one further off the decoder jumps.
+
+    Raises
+    ------
+    MediaError : as :func:`egoclean.media.decode.decode_frames`.
+    """
     with open_video(location) as (_, stream):
         time_base = Fraction(stream.time_base)
         first_pts = stream.start_time or 0
-    target = first_pts + round(max(0.0, time_s) / time_base)
+    targets = [first_pts + round(max(0.0, time_s) / time_base) for time_s in times_s]
+    ends = [place for place in range(1, len(targets)) if (targets[place] - targets[place - 1]) * time_base > JUMP_S]
+    parts = itertools.pairwise([0, *ends, len(targets)])
+    return [frame for start, stop in parts for frame in _one_pass(location, targets[start:stop])]
+
+
+def _one_pass(location: MediaLocation, targets: Sequence[int]) -> list[Any]:
+    found: list[Any] = []
     shown: Any = None
-    for frame in decode_frames(location, seek_pts=target):
-        if shown is not None and frame.pts > target:
-            break
+    for frame in decode_frames(location, seek_pts=targets[0]):
+        while shown is not None and len(found) < len(targets) and frame.pts > targets[len(found)]:
+            found.append(shown)
+        if len(found) == len(targets):
+            return found
         shown = frame
     if shown is None:
         raise MediaError(f"{shown_name(location.path)} has no frame that decodes.", code="decode_error")
-    return shown
+    return found + [shown] * (len(targets) - len(found))

@@ -81,7 +81,7 @@ def _show_decision(
 def show_window(library: Library, window: pd.Series | None, key: str = "window_player") -> None:
     """Play a window of a table, repeated, under its name, with the way to its clip; without one say how to get it."""
     if window is None:
-        st.caption("Select a row to see its window.")
+        st.caption("Select a window to see it.")
         return
     found = loaders.clip_steps(library)[str(window["clip_id"])]
     span = (float(window["start_s"]), float(window["stop_s"]))

@@ -91,6 +91,9 @@ def _column(name: str, is_number: bool) -> Any:
     if name in _TEXTS:
         label, text = _TEXTS[name]
         return st.column_config.Column(label, help=text)
+    if name == "first_frame":
+        text = "The frame at the start. Cycles whose first frames look alike are cut at the same moment of the work."
+        return st.column_config.ImageColumn("first frame", help=text, width="small")
     if name == "started":
         return st.column_config.DatetimeColumn("started", format="YYYY-MM-DD HH:mm:ss", help="Universal time.")
     return None

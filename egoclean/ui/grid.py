@@ -1,12 +1,12 @@
-"""A grid of clips, one page at a time: pictures to scrub over, click, Shift-click and keys to select and open.
+"""A grid of pictures, one page at a time: to scrub over, click, Shift-click and keys to select and open; that of clips.
 
-Plain HTML, CSS and JavaScript from ``static/``; posters and sheets of small pictures come from the cache, made by the
-pipeline, and a sheet is fetched when a pointer first moves over its tile.
+Plain HTML, CSS and JavaScript from ``static/``. Posters and sheets of small pictures of clips come from the cache, made
+by the pipeline; a sheet is fetched when a pointer first moves over its tile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from typing import Any, Final
 
@@ -20,8 +20,40 @@ from egoclean.ui.format import count, duration, plain, shorten
 SIZES: Final = (24, 36, 60)
 """Tiles a page: more than a few dozen pictures at once make a browser slow."""
 
-_SELECTED: Final = "clips_selected"
-_GRID: Final = "clips_grid"
+Tile = Mapping[str, Any]
+"""What the browser is sent of a picture: ``id``, ``title``, ``name`` and ``facts`` as text, addresses ``poster`` and
+``sheet`` or what to say where they are ``missing``, and how many ``pictures`` the sheet has."""
+
+
+def page_of(ids: Sequence[str], name: str, bar: DeltaGenerator) -> Sequence[str]:
+    """Return those of ``ids`` that are on the page chosen in ``bar``, as many as chosen there."""
+    tiles = bar.segmented_control(
+        "Tiles a page", SIZES, default=SIZES[0], required=True, key=f"{name}_tiles", bind="query-params"
+    )
+    pages = max(1, -(-len(ids) // tiles))
+    with bar:
+        page = st.pagination(pages, key=f"{name}_page", bind="query-params") if pages > 1 else 1
+    return ids[(page - 1) * tiles : page * tiles]
+
+
+def tile_grid(tiles: Sequence[Tile], name: str, open_tile: Callable[[str], None]) -> list[str]:
+    """Show pictures side by side and return the ids of the selected ones; opening one calls ``open_tile``."""
+    ids = [tile["id"] for tile in tiles]
+    selected_key, grid_key = f"{name}_selected", f"{name}_grid"
+    picked = [tile_id for tile_id in st.session_state.get(selected_key, ()) if tile_id in ids]
+
+    def opened() -> None:
+        tile_id = st.session_state[grid_key].get("opened")
+        if tile_id in ids:
+            open_tile(str(tile_id))
+
+    data = {"tiles": list(tiles), "selected": picked}
+    result = _component()(
+        key=grid_key, data=data, on_selected_change=_ignore, on_opened_change=opened, default={"selected": picked}
+    )
+    selected = [tile_id for tile_id in result.selected or () if tile_id in ids]
+    st.session_state[selected_key] = selected
+    return selected
 
 
 def clip_grid(
@@ -31,27 +63,9 @@ def clip_grid(
 
     How many tiles and which page of them is chosen in ``bar``.
     """
-    tiles = bar.segmented_control(
-        "Tiles a page", SIZES, default=SIZES[0], required=True, key="clips_tiles", bind="query-params"
-    )
-    pages = max(1, -(-len(clip_ids) // tiles))
-    with bar:
-        page = st.pagination(pages, key="clips_page", bind="query-params") if pages > 1 else 1
+    shown = page_of(clip_ids, "clips", bar)
     found = loaders.clip_steps(library)
-    shown = clip_ids[(page - 1) * tiles : page * tiles]
-    picked = [clip_id for clip_id in st.session_state.get(_SELECTED, ()) if clip_id in shown]
-    data = {"tiles": [_tile(library, found[clip_id]) for clip_id in shown], "selected": picked}
-
-    def opened() -> None:
-        clip_id = st.session_state[_GRID].get("opened")
-        if clip_id in shown:
-            open_clip(str(clip_id))
-
-    result = _component()(
-        key=_GRID, data=data, on_selected_change=_ignore, on_opened_change=opened, default={"selected": picked}
-    )
-    selected = [clip_id for clip_id in result.selected or () if clip_id in shown]
-    st.session_state[_SELECTED] = selected
+    selected = tile_grid([_tile(library, found[clip_id]) for clip_id in shown], "clips", open_clip)
     _actions(found, selected or list(shown[:1]), len(selected), open_clip)
     return selected
 
@@ -70,7 +84,7 @@ def _actions(
 
 
 def _tile(library: Library, item: loaders.ClipSteps) -> dict[str, Any]:
-    """Return what the browser is sent of one clip: names as text, addresses of its pictures or why there are none."""
+    """Return the tile of a clip: the picture from its middle, and its sheet, or why there is none."""
     entry = loaders.entry(library, item.clip.clip_id, "rectify")
     facts = item.clip.facts
     size = (
@@ -80,6 +94,7 @@ def _tile(library: Library, item: loaders.ClipSteps) -> dict[str, Any]:
     )
     return {
         "id": item.clip.clip_id,
+        "title": item.clip.clip_id,
         "name": shorten(item.name, 34),
         "facts": f"{duration(facts.get('duration_s'))} · {size}",
         "poster": media.media_url(entry, "poster.jpg"),

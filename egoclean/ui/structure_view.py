@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -27,6 +28,9 @@ Span = tuple[float, float]
 
 _TABLES = {"anomalies": "anomaly", "cycles": "cycle", "segments": "segment"}
 _LOOP_MOST_S = 8.0
+_PICTURE_ROW_PX = 64
+_PICTURES_PX = 640
+_HEAD_PX = 38
 SIDE_BY_SIDE = "side by side"
 _CAUSES = {"turn": "the camera's turning", "blur": "blur"}
 LANES = ("segments", "true work", "cycles", "true cycles", "anomalies", "true events", "chosen", "decisions")
@@ -135,14 +139,17 @@ def lag_figure(structure: Mapping[str, Any]) -> go.Figure:
     return structure_charts.lag_spectrum_figure(structure["lags_s"], values, structure.get("period_s"))
 
 
-def show_tables(structure: Mapping[str, Any], clip: ClipRow) -> tuple[float, float] | None:
-    """Show anomalies, cycles and segments as tables; return the span of the selected row, or None."""
+def show_tables(library: Library, structure: Mapping[str, Any], clip: ClipRow) -> tuple[float, float] | None:
+    """Show anomalies, cycles and segments as tables; return the span of the selected row, or None.
+
+    Each cycle has its first frame, so that one look says whether cycles start alike.
+    """
     chosen = None
     for tab, (name, _) in zip(
         st.tabs([f"{name.capitalize()} ({len(structure[name])})" for name in _TABLES]), _TABLES.items(), strict=True
     ):
         with tab:
-            chosen = _show_spans(structure, name, clip.clip_id) or chosen
+            chosen = _show_spans(library, structure, name, clip.clip_id) or chosen
             if name == "anomalies":
                 show_others(structure)
     return chosen
@@ -188,12 +195,21 @@ def show_two_moments(library: Library, clip: ClipRow, spans: tuple[Span, Span]) 
     player.show(shown, key="pair")
 
 
-def _show_spans(structure: Mapping[str, Any], name: str, clip_id: str) -> tuple[float, float] | None:
+def first_frames(library: Library, clip_id: str, spans: pd.DataFrame) -> list[str | None]:
+    """Return the address of the first frame of each span (start_s, stop_s) of a clip; None where there is no view."""
+    view = loaders.entry(library, clip_id, "rectify")
+    pairs = zip(spans["start_s"], spans["stop_s"], strict=True)
+    return [media.glimpse_url(view, "first.jpg", start_s, stop_s) for start_s, stop_s in pairs]
+
+
+def _show_spans(library: Library, structure: Mapping[str, Any], name: str, clip_id: str) -> tuple[float, float] | None:
     spans = structure[name]
     if not spans:
         st.caption(f"No {name} were found. That is an answer, not a fault.")
         return None
     table = spans_table(spans)
+    if name == "cycles":
+        table.insert(0, "first_frame", first_frames(library, clip_id, table))
     event = st.dataframe(
         table,
         hide_index=True,
@@ -201,6 +217,8 @@ def _show_spans(structure: Mapping[str, Any], name: str, clip_id: str) -> tuple[
         on_select="rerun",
         selection_mode="single-row",
         key=f"spans_{name}_{clip_id}",
+        row_height=_PICTURE_ROW_PX if name == "cycles" else None,
+        height=min(_PICTURES_PX, len(table) * _PICTURE_ROW_PX + _HEAD_PX) if name == "cycles" else "auto",
     )
     position = chosen_row(event)
     if name == "cycles" and (named := named_cycles(structure)):

@@ -8,7 +8,7 @@ import streamlit as st
 from numpy.typing import NDArray
 
 from egoclean.library import Library
-from egoclean.ui import loaders, windows_table
+from egoclean.ui import clip_view, loaders, window_grid, windows_table
 from egoclean.ui.format import count
 from egoclean.ui.glossary import TERMS
 from egoclean.ui.window_index import clip_numbers
@@ -18,7 +18,7 @@ _SHOWN = ("clip", "window", "start_s", "stop_s", "score", "anomaly", "change", "
 
 
 def show_windows(library: Library, clip_ids: pd.Series) -> pd.Series | None:
-    """Show the windows of these clips as a table, one signal in order; return the selected row, or None."""
+    """Show the windows of these clips, one signal in order, as a table or as pictures; return the selected, or None."""
     windows = loaders.windows(library)
     offered = loaders.known_signals(library, _SIGNALS)
     if not offered:
@@ -38,7 +38,13 @@ def show_windows(library: Library, clip_ids: pd.Series) -> pd.Series | None:
     start, stop = order.between(ends[0] if least is None else least, ends[1] if most is None else most)
     rows = of_clips(windows, order.rows[start:stop], clip_ids)
     st.caption(f"{count(len(rows), 'window')} of {len(windows):,}")
+    bar = st.container(horizontal=True, vertical_alignment="bottom", gap="large")
+    form = bar.segmented_control(
+        "Windows as", ("table", "grid"), default="table", required=True, key="windows_form", bind="query-params"
+    )
     shown = windows.iloc[(rows[::-1] if first == "highest" else rows)[: windows_table.MOST_ROWS + 1]]
+    if form == "grid":
+        return window_grid.window_grid(library, shown, signal, clip_view.open_clip, bar, len(rows))
     return windows_table.show(library, shown, (signal, *_SHOWN), f"windows_{signal}_{first}", of=len(rows))
 
 

@@ -40,7 +40,12 @@ def show(
         key=key,
         height=_TALL_PX if len(table) > _TALL_ROWS else "auto",
     )
-    if len(windows) > MOST_ROWS:
-        st.caption(f"The first {MOST_ROWS:,} of {of or len(windows):,}.")
+    show_most(len(windows), of)
     position = chosen_row(event)
     return None if position is None or position >= len(shown) else shown.iloc[position]
+
+
+def show_most(given: int, of: int | None = None) -> None:
+    """Say that only the first 1,000 windows are shown where more were ``given``, ``of`` how many in all."""
+    if given > MOST_ROWS:
+        st.caption(f"The first {MOST_ROWS:,} of {of or given:,}.")

@@ -47,3 +47,27 @@ def test_the_grid_scrubs_selects_and_opens(visit, demo_address, own_project):
     page.get_by_text("Cycles").first.wait_for()
     tab.wait()
     assert chosen.input_value() == opened
+
+
+def test_windows_are_pictures_to_scrub_select_and_open(visit, demo_address, own_project):
+    windows = Library(own_project).windows()
+    tab = visit(demo_address)
+    page = tab.open("clips?windows_form=grid")
+    page.get_by_role("radio", name="windows").click()
+    tiles = page.locator(".tile")
+    tiles.nth(min(24, len(windows)) - 1).wait_for()
+    picture = tiles.nth(0).locator("img")
+    picture.evaluate("image => image.decode()")
+    assert picture.evaluate("image => image.naturalWidth") == 240
+    wanted, _, _ = str(tiles.nth(2).get_attribute("data-id")).rpartition("#")
+    box = tiles.nth(1).locator(".picture").bounding_box()
+    page.mouse.move(box["x"] + 0.9 * box["width"], box["y"] + box["height"] / 2)
+    assert tiles.nth(1).locator(".picture").get_attribute("data-frame") == "7"
+    tiles.nth(0).click()
+    tiles.nth(2).click(modifiers=["Shift"])
+    page.get_by_text("3 windows selected").wait_for()
+    tiles.nth(2).dblclick()
+    page.get_by_text("All facts").wait_for()
+    tab.wait()
+    names = short_names([clip.clip_id for clip in Library(own_project).clips()])
+    assert page.locator("input[role=combobox][aria-label='Clip']").input_value() == names[wanted]

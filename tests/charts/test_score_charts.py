@@ -1,10 +1,8 @@
-import json
-
 import numpy as np
 import pytest
 
 from egoclean.charts.disagreement_chart import rank_density
-from egoclean.charts.score_charts import score_by_group, score_histogram
+from egoclean.charts.score_charts import score_histogram
 
 MOST_BYTES = 2_000_000
 
@@ -28,22 +26,6 @@ def test_degenerate_values_give_a_figure(values):
 def test_a_million_values_stay_small():
     values = np.random.default_rng(0).normal(size=1_000_000)
     assert len(score_histogram(values, minimum=0.0).to_json()) < MOST_BYTES
-
-
-def test_boxes_are_quantiles_of_each_group():
-    raw = np.concatenate([np.arange(101.0), np.arange(101.0) * 10, [np.nan]])
-    groups = ["a"] * 101 + ["b"] * 101 + ["c"]
-    figure = score_by_group(raw, raw / 2, groups, "score", "camera")
-    assert list(figure.data[0].median[:2]) == [50.0, 500.0]
-    assert figure.data[0].median[2] is None
-    assert list(figure.data[1].q1[:2]) == [12.5, 125.0]
-
-
-def test_many_groups_stay_few_boxes():
-    groups = np.arange(5000) % 500
-    figure = score_by_group(np.arange(5000.0), np.arange(5000.0), groups)
-    assert len(figure.data[0].x) == 40
-    assert json.loads(figure.to_json())
 
 
 def test_corners_lie_where_their_ends_say():

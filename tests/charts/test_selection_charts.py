@@ -1,7 +1,7 @@
 import numpy as np
 
 from egoclean.charts import theme
-from egoclean.charts.selection_charts import MOST_POINTS, coverage_curve, embedding_map, who_gets_picked
+from egoclean.charts.selection_charts import MOST_POINTS, coverage_curve, embedding_map, picked_shares
 
 MOST_BYTES = 2_000_000
 
@@ -21,14 +21,19 @@ def test_random_is_the_dashed_grey_line():
 
 
 def test_shares_of_groups():
-    figure = who_gets_picked(["a", "a", "a", "b"], [True, False, False, True], "worker")
-    everything, chosen = figure.data
+    everything, chosen = picked_shares(["a", "b"], [3, 1], [1, 1], "worker").data
     assert list(everything.y) == [0.75, 0.25]
     assert list(chosen.y) == [0.5, 0.5]
 
 
 def test_nothing_picked_has_no_shares():
-    assert list(who_gets_picked(["a", "b"], [False, False]).data[1].y) == [0.0, 0.0]
+    assert list(picked_shares(["a", "b"], [1, 1], [0, 0]).data[1].y) == [0.0, 0.0]
+
+
+def test_of_many_groups_the_largest_are_drawn():
+    names = [f"g{number:03d}" for number in range(500)]
+    figure = picked_shares(names, range(1, 501), [0] * 500)
+    assert list(figure.data[0].x) == names[-40:]
 
 
 def test_map_carries_ids_and_hides_rows_without_a_place():

@@ -4,25 +4,10 @@ import numpy as np
 import pytest
 
 from egoclean.charts.structure_charts import (
-    change_figure,
     lag_spectrum_figure,
     quantise_similarity,
     similarity_figure,
 )
-
-
-def test_change_figure_carries_the_spans_seconds_for_clicks():
-    lanes = {"segments": [(0.0, 4.0, "repetitive"), (4.0, 9.0, "idle")], "cycles": [(0.0, 2.0, "cycle")], "none": []}
-    figure = change_figure(np.arange(9.0), np.linspace(0, 1, 9), lanes)
-    bars = [trace for trace in figure.data if trace.type == "bar"]
-    assert [bar.name for bar in bars] == ["segments", "cycles"]
-    assert np.array_equal(bars[0].customdata, [[0.0, 4.0], [4.0, 9.0]])
-    assert list(bars[0].base) == [0.0, 4.0]
-    assert list(bars[0].x) == [4.0, 5.0]
-
-
-def test_change_figure_without_lanes_has_one_trace():
-    assert len(change_figure([0.0, 1.0], [float("nan"), 0.5]).data) == 1
 
 
 def test_similarity_figure_stays_under_two_megabytes_at_the_largest_side():

@@ -11,7 +11,7 @@ from egoclean.errors import MediaError
 from egoclean.media import apart
 from egoclean.media.planes import frame_planes
 from egoclean.media.probe import probe
-from egoclean.media.sample import before_after, decoded_at
+from egoclean.media.sample import JUMP_S, before_after, decoded_at, decoded_at_each, small_pictures
 from egoclean.media.still import rectify_still
 from egoclean.records import CameraModel, Intrinsics, MediaLocation
 
@@ -30,6 +30,16 @@ def test_the_planes_of_a_child_are_those_decoded_here(location):
     here = frame_planes(decoded_at(location, 0.7))
     assert [plane.shape for plane in there] == [(120, 160), (60, 80), (60, 80)]
     assert all(np.array_equal(one, other) for one, other in zip(there, here, strict=True))
+
+
+def test_many_moments_give_what_each_gives_alone(make_video, tmp_path):
+    make_video(tmp_path / "long.mp4", frames=150)
+    location = MediaLocation(str(tmp_path / "long.mp4"))
+    times_s = [0.0, 0.7, 0.7, 0.71, 0.9 + JUMP_S, 4.0, 900.0]
+    alone = [decoded_at(location, time_s).pts for time_s in times_s]
+    assert [frame.pts for frame in decoded_at_each(location, times_s)] == alone
+    assert alone[1] == alone[2] < alone[4] < alone[6]
+    assert [picture.shape for picture in small_pictures(location, [0.0, 3.0], 80)] == [(60, 80, 3)] * 2
 
 
 def test_a_still_at_full_width_is_what_a_run_writes(location):

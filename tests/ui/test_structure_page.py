@@ -1,9 +1,14 @@
 """The structure page: truth behind a switch, the camera's own movement taken off, rarity beside other clips."""
 
+import shutil
+
 import numpy as np
 import pytest
 
 from egoclean.core.similarity import cosine_similarity
+from egoclean.store.atomic import write_json
+from egoclean.store.cache import Cache
+from egoclean.store.keys import EntryKey
 from egoclean.ui import structure_view
 from egoclean.ui.format import plain
 from egoclean.verbs import comparison
@@ -87,3 +92,33 @@ def test_rarity_among_a_workers_clips_is_the_mean_over_their_windows(library):
     alone = next(clip for clip in clips if not comparison.other_clips(clips, clip))
     theirs = library.entry(alone.clip_id, "structure").json("structure.json")
     assert comparison.rarity(library, alone, theirs).everywhere is None
+
+
+def with_cycles(project, entry, spans):
+    """Publish a clip's structure again with these cycles: the tiny demo's clips need not have any."""
+    everyones = project.cache_root() / "structure"
+    there = everyones.resolve()
+    everyones.unlink()
+    shutil.copytree(there, everyones)
+    cache, key = Cache(project.cache_root()), EntryKey(entry.verb, entry.key, entry.material)
+    with cache.building(key) as folder:
+        shutil.copytree(entry.folder, folder, ignore=shutil.ignore_patterns("entry.json"), dirs_exist_ok=True)
+        write_json(folder / "structure.json", {**entry.json("structure.json"), "cycles": spans})
+        cache.forget(key)
+        cache.publish(key, folder, entry.details)
+
+
+def test_each_cycle_shows_the_frame_it_starts_with(project, library, open_page):
+    clip = next(clip for clip in library.clips() if library.entry(clip.clip_id, "structure"))
+    spans = [{"start_s": 1.0, "stop_s": 3.5, "deviation": 0.1}, {"start_s": 3.5, "stop_s": 6.0, "deviation": 0.2}]
+    with_cycles(project, library.entry(clip.clip_id, "structure"), spans)
+    app = open_page("structure")
+    app.selectbox[0].set_value(clip.clip_id).run()
+    assert not app.exception
+    (table,) = [item.value for item in app.dataframe if "first_frame" in item.value]
+    key = library.entry(clip.clip_id, "rectify").key
+    assert table["first_frame"].tolist() == [
+        f"/glimpses/{key}/1000000-3500000/first.jpg",
+        f"/glimpses/{key}/3500000-6000000/first.jpg",
+    ]
+    assert structure_view.first_frames(library, "no such clip", table) == [None, None]

@@ -31,8 +31,8 @@ class Tiles {
   tile(about, index) {
     const tile = part("tile");
     tile.setAttribute("role", "option");
-    tile.dataset.clip = about.id;
-    tile.title = about.id;
+    tile.dataset.id = about.id;
+    tile.title = about.title;
     tile.tabIndex = index === 0 ? 0 : -1;
     const picture = part("picture", about.poster ? "" : about.missing);
     if (about.poster) {
@@ -117,7 +117,7 @@ class Tiles {
   }
 
   mark() {
-    for (const tile of this.box.children) tile.setAttribute("aria-selected", String(this.selected.has(tile.dataset.clip)));
+    for (const tile of this.box.children) tile.setAttribute("aria-selected", String(this.selected.has(tile.dataset.id)));
   }
 }
 
