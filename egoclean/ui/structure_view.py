@@ -38,10 +38,14 @@ LANES = ("segments", "true work", "cycles", "true cycles", "anomalies", "true ev
 
 
 def found(library: Library, clip: ClipRow) -> Mapping[str, Any]:
-    """Return the clip's structure as its file has it, each anomaly with how rare it is here and everywhere."""
+    """Return the clip's structure as its file has it, each anomaly with how rare it is here and everywhere.
+
+    Stops the page when the file went away after the clip was picked.
+    """
     entry = loaders.entry(library, clip.clip_id, "structure")
     if entry is None:
-        return {}
+        st.info("This clip's structure is being made anew. Reload in a moment.", icon=":material/info:")
+        st.stop()
     result: Mapping[str, Any] = loaders.entry_json(entry, "structure.json")
     beside = _rarity(entry.key, loaders.catalog_stamp(library), library, clip)
     if beside is None:
