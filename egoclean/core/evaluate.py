@@ -178,15 +178,15 @@ class _Bench:
             return None
         motion, following, clips = self._motion, self._following, self._clips
         folds = [fold_of_groups(self._groups, seed) for seed in range(self._seeds)]
-        errors = [dynamics_error(motion, following, rows, fold, clips) for rows in chosen for fold in folds]
-        return mean_interval(errors) if np.isfinite(errors).all() else None
+        errors = [[dynamics_error(motion, following, rows, fold, clips) for fold in folds] for rows in chosen]
+        return _interval_over_draws(errors) if np.isfinite(errors).all() else None
 
     def _accuracy(self, chosen: list[Rows]) -> Interval | None:
         if self._labels is None or len(np.unique(self._groups)) < 2:
             return None
-        shares = [self._right(rows, seed) for rows in chosen for seed in range(self._seeds)]
-        known = [share for share in shares if share is not None]
-        return mean_interval(known) if known else None
+        shares = [[self._right(rows, seed) for seed in range(self._seeds)] for rows in chosen]
+        known = [[share for share in each if share is not None] for each in shares]
+        return _interval_over_draws([each for each in known if each]) if any(known) else None
 
     def _right(self, chosen: Rows, seed: int) -> float | None:
         assert self._labels is not None
@@ -201,3 +201,11 @@ class _Bench:
             right += int((model.predict(self._places[test]) == self._labels[test]).sum())
             count += len(test)
         return right / count if count else None
+
+
+def _interval_over_draws(found: list[list[float]]) -> Interval:
+    """Return the interval over selections, each with its mean over splits; over the splits when there is one selection.
+
+    Splits of one selection are not draws of their own: counted as such they would make the interval too narrow.
+    """
+    return mean_interval(found[0] if len(found) == 1 else [float(np.mean(each)) for each in found])

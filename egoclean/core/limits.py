@@ -77,14 +77,16 @@ def _parse_amount(amount: str, part: str) -> Cap:
 class Quotas:
     """Counts what each group and each embedding space has, and says which parts may give the next row.
 
-    A part is a (space, group) pair. Spaces share the selection in proportion to ``space_sizes``: the next row comes
-    from the space that is furthest behind its share; of equals from the first.
+    A part is a (space, group) pair. Spaces share the selection in proportion to the square roots of ``space_sizes``, so
+    that a small space beside a large one is more than an afterthought: the next row comes from the space that is
+    furthest behind its share; of equals from the first. (Power allocation: Bankier, 1988, Power Allocations:
+    Determining Sample Sizes for Subnational Areas.)
     """
 
     def __init__(self, caps: Mapping[int, Cap], space_sizes: list[int]) -> None:
         self._caps = caps
-        self._sizes = space_sizes
-        self._total = sum(space_sizes)
+        self._weights = [math.sqrt(size) for size in space_sizes]
+        self._total = sum(self._weights)
         self.groups: dict[int, int] = dict.fromkeys(caps, 0)
         self._spaces = [0] * len(space_sizes)
         self.chosen = 0
@@ -96,7 +98,7 @@ class Quotas:
     def next_space(self, spaces: set[int]) -> int:
         """Return which of ``spaces`` the next row comes from."""
         target = self.chosen + 1
-        return min(spaces, key=lambda space: (self._spaces[space] * self._total - self._sizes[space] * target, space))
+        return min(spaces, key=lambda space: (self._spaces[space] * self._total - self._weights[space] * target, space))
 
     def add(self, space: int, group: int) -> None:
         """Count a chosen row."""
