@@ -79,7 +79,7 @@ run_tests() {
   ensure_browser
   local clips=${EGOCLEAN_TEST_CLIPS:-}
   [ -n "$clips" ] || say "EGOCLEAN_TEST_CLIPS is not set: tests on real footage are skipped"
-  if [ $# -eq 0 ]; then set -- -n 2 --dist worksteal; fi
+  if [ $# -eq 0 ]; then set -- -n 3 --dist worksteal; fi
   "$python" -m pytest -rs "$@"
 }
 
