@@ -6,6 +6,8 @@ set -euo pipefail
 cd "$(dirname "$0")"
 python=.venv/bin/python
 port=${EGOCLEAN_PORT:-8501}
+# Where bytecode may not be written, every process compiles torch and transformers anew: half a minute each.
+unset PYTHONDONTWRITEBYTECODE
 
 say() { printf 'egoclean: %s\n' "$*"; }
 
@@ -79,7 +81,7 @@ run_tests() {
   ensure_browser
   local clips=${EGOCLEAN_TEST_CLIPS:-}
   [ -n "$clips" ] || say "EGOCLEAN_TEST_CLIPS is not set: tests on real footage are skipped"
-  if [ $# -eq 0 ]; then set -- -n 3 --dist worksteal; fi
+  if [ $# -eq 0 ]; then set -- -n 2 --dist worksteal; fi
   "$python" -m pytest -rs "$@"
 }
 
