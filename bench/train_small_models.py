@@ -52,6 +52,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.start and options.model != "vjepa2":
         parser.error("--start needs --model vjepa2.")
+    if options.predictor_alone and not options.start:
+        parser.error("--predictor-alone needs --start, a finished encoder.")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.set_flush_denormal(True)
     torch.set_num_threads(options.threads or torch.get_num_threads())

@@ -48,8 +48,8 @@ def motion_in_clips(unit: Unit, clips: NDArray[np.generic]) -> Floats:
     numbers = np.unique(clips, return_inverse=True)[1].reshape(-1)
     sums = np.zeros((numbers.max(initial=-1) + 1, unit.shape[1]))
     np.add.at(sums, numbers, unit)
-    means = sums / np.bincount(numbers)[:, None]
-    return main_directions((unit - means[numbers]).astype(np.float32), _COMPONENTS_OF_MOTION)
+    means = (sums / np.bincount(numbers)[:, None]).astype(np.float32)
+    return main_directions(unit - means[numbers], _COMPONENTS_OF_MOTION)
 
 
 def fold_of_groups(groups: NDArray[np.generic], seed: int) -> Rows:
