@@ -246,8 +246,11 @@ def _row(place: int = 0, rows: int = 6) -> Callable[[Page], None]:
 
 
 def _drag(share: tuple[float, float, float, float], loop: bool) -> Callable[[Page], None]:
-    """Return a gesture that draws a box, or a loop, over a part of the page's first figure."""
-    shifts = iter((0.0, 0.03, 0.06, 0.02) * 1000)
+    """Return a gesture that draws a box, or a loop, over a part of the page's first figure.
+
+    Each time elsewhere: a drag that starts on the last selection moves that one.
+    """
+    shifts = iter((0.0, 0.22, -0.22, 0.11) * 1000)
 
     def act(page: Page) -> None:
         area = page.locator(".js-plotly-plot .nsewdrag").first
@@ -256,10 +259,10 @@ def _drag(share: tuple[float, float, float, float], loop: bool) -> Callable[[Pag
         box = area.bounding_box()
         assert box is not None
         shift = next(shifts)
-        left, top, right, bottom = share
-        corners = [(left, top), (right + shift, bottom)]
+        left, top, right, bottom = share[0] + shift, share[1], share[2] + shift, share[3]
+        corners = [(left, top), (right, bottom)]
         if loop:
-            corners = [(left, top), (right + shift, top), (right + shift, bottom), (left, bottom), (left, top)]
+            corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
         places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in corners]
         page.mouse.move(*places[0])
         page.mouse.down()
@@ -287,7 +290,7 @@ def interactions() -> dict[str, dict[str, Callable[[Page], None]]]:
         "rectify": {"another clip": _option("Clip")},
         "score": {
             "threshold": _slide("Keep windows with"),
-            "brush the histogram": _drag((0.3, 0.4, 0.6, 0.6), loop=False),
+            "brush the histogram": _drag((0.4, 0.4, 0.55, 0.6), loop=False),
             "signal": _segment("anomaly", "skill", "change", "score"),
             "highest or lowest": _segment("lowest", "highest"),
             "row": _row(-1),

@@ -9,6 +9,7 @@ import threading
 import time
 
 _CHUNK_BYTES = 1 << 16
+_CONTROL_BYTES = 16
 _EXTENSIONS = re.compile(rb"(?i)sec-websocket-extensions:[^\r]*\r\n")
 
 
@@ -48,7 +49,7 @@ class Relay:
         threading.Thread(target=self._back, args=(server, browser, watched), daemon=True).start()
         with contextlib.suppress(OSError):
             while data := browser.recv(_CHUNK_BYTES):
-                if watched.is_set() and self.asked is None:
+                if watched.is_set() and self.asked is None and not _is_control(data):
                     self.asked = time.perf_counter()
                 if b"Upgrade: websocket" in data:
                     watched.set()
@@ -59,7 +60,12 @@ class Relay:
     def _back(self, server: socket.socket, browser: socket.socket, watched: threading.Event) -> None:
         with contextlib.suppress(OSError):
             while data := server.recv(_CHUNK_BYTES):
-                if watched.is_set():
+                if watched.is_set() and not _is_control(data):
                     self.answered = time.perf_counter()
                 browser.sendall(data)
         browser.close()
+
+
+def _is_control(data: bytes) -> bool:
+    """Tell whether a websocket's ping or pong was read, which comes by the clock (RFC 6455, 5.5)."""
+    return len(data) <= _CONTROL_BYTES and bool(data[0] & 0x08)

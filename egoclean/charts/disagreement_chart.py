@@ -28,23 +28,27 @@ def rank_density(
         the corner that is drawn strongly.
     """
     middles = 100 * (np.arange(len(counts)) + 0.5) / len(counts)
-    figure = go.Figure(
-        go.Heatmap(
-            x=middles,
-            y=middles,
-            z=counts.T,
-            colorscale=theme.SEQUENTIAL,
-            colorbar={"title": "windows", "thickness": 12},
-            hovertemplate=f"{across_name} %{{x:.0f}} %<br>{up_name} %{{y:.0f}} %<br>%{{z}} windows<extra></extra>",
-        )
+    heat_map = go.Heatmap(
+        x=middles,
+        y=middles,
+        z=counts.T,
+        colorscale=theme.SEQUENTIAL,
+        colorbar={"title": "windows", "thickness": 12},
+        hovertemplate=f"{across_name} %{{x:.0f}} %<br>{up_name} %{{y:.0f}} %<br>%{{z}} windows<extra></extra>",
     )
+    boxes = []
     for name, (right, top) in corners.items():
         x, y = ((100 - 100 * share, 100) if high else (0, 100 * share) for high in (right, top))
-        figure.add_shape(
-            type="rect", x0=x[0], x1=x[1], y0=y[0], y1=y[1],
-            line={"color": theme.CHOSEN, "width": 4 if name == chosen else 1.5},
-            label={"text": "<br>".join(name.split(" ", 1)), "font": {"color": "white", "size": 10}},
-        )  # fmt: skip
-    figure.update_xaxes(range=[0, 100], ticksuffix=" %")
-    figure.update_yaxes(range=[0, 100], ticksuffix=" %")
-    return theme.apply(figure, height_px=420, x_title=f"{across_name}, place", y_title=f"{up_name}, place")
+        look = {
+            "line": {"color": theme.CHOSEN, "width": 4 if name == chosen else 1.5},
+            "label": {"text": "<br>".join(name.split(" ", 1)), "font": {"color": "white", "size": 10}},
+        }
+        boxes.append({"type": "rect", "x0": x[0], "x1": x[1], "y0": y[0], "y1": y[1], **look})
+    places = {"range": [0, 100], "ticksuffix": " %"}
+    return theme.figure(
+        [heat_map],
+        height_px=420,
+        x={**places, "title": {"text": f"{across_name}, place"}},
+        y={**places, "title": {"text": f"{up_name}, place"}},
+        shapes=boxes,
+    )

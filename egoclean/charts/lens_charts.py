@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import plotly.graph_objects as go
 
 from egoclean.charts import theme
@@ -15,75 +17,59 @@ def lens_plot(curve: LensCurve, shown_half_deg: float | None = None) -> go.Figur
 
     Past the limit the polynomial is dashed. ``shown_half_deg`` marks half the field of view of the rectified picture.
     """
-    figure = go.Figure()
     hover = "%{x:.1f}° lands %{y:.0f} px from the centre<extra></extra>"
-    figure.add_scatter(
-        x=curve.angle_deg,
-        y=curve.equidistant_px,
-        name="equidistant lens",
-        line={"color": theme.GREY, "width": 1.5, "dash": "dot"},
-        hovertemplate=hover,
-    )
-    figure.add_scatter(
-        x=curve.angle_deg,
-        y=curve.radius_px,
-        name="this lens",
-        line={"color": theme.BLUE, "width": 3},
-        hovertemplate=hover,
-    )
+    curves = [
+        ("equidistant lens", curve.angle_deg, curve.equidistant_px, (theme.GREY, 1.5, "dot")),
+        ("this lens", curve.angle_deg, curve.radius_px, (theme.BLUE, 3, "solid")),
+    ]
     if len(curve.beyond_deg):
-        figure.add_scatter(
-            x=curve.beyond_deg,
-            y=curve.beyond_px,
-            name="polynomial past its limit",
-            line={"color": theme.VERMILION, "width": 2, "dash": "dash"},
-            hovertemplate=hover,
+        past = ("polynomial past its limit", curve.beyond_deg, curve.beyond_px, (theme.VERMILION, 2, "dash"))
+        curves.append(past)
+    traces = [
+        go.Scatter(
+            x=angles, y=radii, name=name, line={"color": colour, "width": width, "dash": dash}, hovertemplate=hover
         )
-    _mark_corner(figure, curve)
+        for name, angles, radii, (colour, width, dash) in curves
+    ]
+    angles = []
     if curve.limit_deg < _LARGEST_ANGLE_DEG:
-        _mark_angle(figure, curve.limit_deg, f"limit {curve.limit_deg:.1f}°", theme.VERMILION, "bottom")
+        angles.append((curve.limit_deg, f"limit {curve.limit_deg:.1f}°", theme.VERMILION, 0.02))
     if shown_half_deg is not None:
-        _mark_angle(figure, shown_half_deg, f"side of the view {shown_half_deg:.1f}°", theme.GREEN, "top")
-    figure.update_layout(hovermode="closest")
-    figure.update_yaxes(rangemode="tozero")
-    return theme.apply(
-        figure, x_title="angle from the optical axis, degrees", y_title="distance from the picture's centre, px"
+        angles.append((shown_half_deg, f"side of the view {shown_half_deg:.1f}°", theme.GREEN, 0.14))
+    return theme.figure(
+        [*traces, *_corner_point(curve)],
+        x={"title": {"text": "angle from the optical axis, degrees"}},
+        y={"title": {"text": "distance from the picture's centre, px"}, "rangemode": "tozero"},
+        shapes=[
+            theme.level(curve.corner_px, theme.ORANGE, 1, "dot"),
+            *(theme.upright(angle_deg, colour, 1.5, "dash") for angle_deg, _, colour, _ in angles),
+        ],
+        annotations=[_corner_label(curve), *(_angle_label(*angle) for angle in angles)],
+        hovermode="closest",
     )
 
 
-def _mark_corner(figure: go.Figure, curve: LensCurve) -> None:
-    figure.add_hline(y=curve.corner_px, line={"color": theme.ORANGE, "width": 1, "dash": "dot"})
+def _corner_label(curve: LensCurve) -> dict[str, Any]:
     where = f"{curve.corner_deg:.1f}°" if curve.corner_deg is not None else "no ray lands there"
-    figure.add_annotation(
-        x=0,
-        xref="paper",
-        y=curve.corner_px,
-        text=f"corner of the picture: {curve.corner_px:.0f} px, {where}",
-        showarrow=False,
-        xanchor="left",
-        yanchor="bottom",
-        font={"color": theme.ORANGE},
-    )
-    if curve.corner_deg is not None:
-        figure.add_scatter(
-            x=[curve.corner_deg],
-            y=[curve.corner_px],
-            mode="markers",
-            showlegend=False,
-            marker={"color": theme.ORANGE, "size": 10},
-            hovertemplate="corner of the picture: %{x:.1f}°, %{y:.0f} px<extra></extra>",
-        )
+    text = f"corner of the picture: {curve.corner_px:.0f} px, {where}"
+    look = {"showarrow": False, "xanchor": "left", "yanchor": "bottom", "font": {"color": theme.ORANGE}}
+    return {"x": 0, "xref": "paper", "y": curve.corner_px, "text": text, **look}
 
 
-def _mark_angle(figure: go.Figure, angle_deg: float, text: str, colour: str, place: str) -> None:
-    figure.add_vline(x=angle_deg, line={"color": colour, "width": 1.5, "dash": "dash"})
-    figure.add_annotation(
-        x=angle_deg,
-        y=0.02 if place == "bottom" else 0.14,
-        yref="paper",
-        text=text,
-        showarrow=False,
-        xanchor="right",
-        yanchor="bottom",
-        font={"color": colour},
+def _corner_point(curve: LensCurve) -> list[go.Scatter]:
+    if curve.corner_deg is None:
+        return []
+    point = go.Scatter(
+        x=[curve.corner_deg],
+        y=[curve.corner_px],
+        mode="markers",
+        showlegend=False,
+        marker={"color": theme.ORANGE, "size": 10},
+        hovertemplate="corner of the picture: %{x:.1f}°, %{y:.0f} px<extra></extra>",
     )
+    return [point]
+
+
+def _angle_label(angle_deg: float, text: str, colour: str, height: float) -> dict[str, Any]:
+    look = {"showarrow": False, "xanchor": "right", "yanchor": "bottom", "font": {"color": colour}}
+    return {"x": angle_deg, "y": height, "yref": "paper", "text": text, **look}

@@ -14,11 +14,8 @@ from egoclean.charts import theme
 def footage_bar(parts: Mapping[str, float], colours: Mapping[str, str], unit: str = "min") -> go.Figure:
     """Return one bar cut into ``parts``, each a name and its amount in ``unit``; parts of nothing are left out."""
     total = sum(parts.values())
-    figure = go.Figure()
-    for name, amount in parts.items():
-        if amount <= 0:
-            continue
-        figure.add_bar(
+    bars = [
+        go.Bar(
             x=[amount],
             y=[""],
             name=name,
@@ -29,11 +26,18 @@ def footage_bar(parts: Mapping[str, float], colours: Mapping[str, str], unit: st
             insidetextanchor="middle",
             hovertemplate=f"{name}: %{{x:.3g}} {unit}, {100 * amount / total:.1f} %<extra></extra>",
         )
-    theme.apply(figure, height_px=112)
-    figure.update_layout(barmode="stack", margin={"l": 4, "r": 4, "t": 30, "b": 28}, legend_traceorder="normal")
-    figure.update_xaxes(title_text=f"footage, {unit}", showgrid=False)
-    figure.update_yaxes(visible=False)
-    return figure
+        for name, amount in parts.items()
+        if amount > 0
+    ]
+    return theme.figure(
+        bars,
+        height_px=112,
+        x={"title": {"text": f"footage, {unit}"}, "showgrid": False},
+        y={"visible": False},
+        barmode="stack",
+        margin={"l": 4, "r": 4, "t": 30, "b": 28},
+        legend={**theme.LEGEND, "traceorder": "normal"},
+    )
 
 
 def map_figure(
@@ -60,10 +64,10 @@ def map_figure(
     order = (["other"] if len(found) > len(shown) else []) + sorted(set(shown) - set(colours or {}))
     order += [name for name in reversed(list(colours or {})) if name in shown]
     palette = {**theme.category_colours(order), **(colours or {})}
-    figure = go.Figure()
+    points = []
     for name in order:
         inside = names == name
-        figure.add_trace(
+        points.append(
             go.Scattergl(
                 x=x_values[inside],
                 y=y_values[inside],
@@ -75,8 +79,12 @@ def map_figure(
                 hovertemplate="%{text}<extra>" + name.replace("<", "&lt;") + "</extra>",
             )
         )
-    theme.apply(figure, height_px=height_px, x_title="first direction of greatest spread", y_title="second direction")
-    figure.update_layout(dragmode="lasso", showlegend=True)
-    figure.update_xaxes(showticklabels=False, showgrid=False, zeroline=False)
-    figure.update_yaxes(showticklabels=False, showgrid=False, zeroline=False)
-    return figure
+    bare = {"showticklabels": False, "showgrid": False, "zeroline": False}
+    return theme.figure(
+        points,
+        height_px=height_px,
+        x={**bare, "title": {"text": "first direction of greatest spread"}},
+        y={**bare, "title": {"text": "second direction"}},
+        dragmode="lasso",
+        showlegend=True,
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
@@ -35,18 +37,25 @@ def score_histogram(
     counts, kept = np.diff(places), np.diff(np.clip(places, first, last))
     kept_count, dropped_count = last - first, len(numbers) - (last - first)
     dropped_label = f"dropped ({dropped_count:,}" + (f", and {missing:,} without a value)" if missing else ")")
-    figure = go.Figure()
-    for amounts, label, colour in (
-        (kept, f"kept ({kept_count:,})", theme.KEPT),
-        (counts - kept, dropped_label, theme.DROPPED),
-    ):
-        figure.add_bar(x=(edges[:-1] + edges[1:]) / 2, y=amounts, width=np.diff(edges), name=label, marker_color=colour)
-    for value, side in ((minimum, "at least"), (maximum, "at most")):
-        if value is not None:
-            _add_threshold(figure, value, f"{side} {value:.4g}")
-    figure.update_layout(barmode="stack")
-    figure.update_yaxes(dtick=None if counts.max(initial=0) > 5 else 1)
-    return theme.apply(figure, x_title=name, y_title="windows")
+    middles, widths = (edges[:-1] + edges[1:]) / 2, np.diff(edges)
+    bars = [
+        go.Bar(x=middles, y=amounts, width=widths, name=label, marker={"color": colour})
+        for amounts, label, colour in (
+            (kept, f"kept ({kept_count:,})", theme.KEPT),
+            (counts - kept, dropped_label, theme.DROPPED),
+        )
+    ]
+    thresholds = [(value, side) for value, side in ((minimum, "at least"), (maximum, "at most")) if value is not None]
+    return theme.figure(
+        bars,
+        x={"title": {"text": name}},
+        y={"title": {"text": "windows"}, "dtick": None if counts.max(initial=0) > 5 else 1},
+        shapes=[theme.upright(value, theme.VERMILION, 2, "dash") for value, _ in thresholds],
+        annotations=[_threshold_label(value, f"{side} {value:.4g}") for value, side in thresholds],
+        barmode="stack",
+        dragmode="select",
+        selectdirection="h",
+    )
 
 
 def _edges(finite: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
@@ -56,14 +65,6 @@ def _edges(finite: NDArray[np.float64], bins: int) -> NDArray[np.float64]:
     return np.linspace(low, high, bins + 1)
 
 
-def _add_threshold(figure: go.Figure, value: float, label: str) -> None:
-    figure.add_vline(x=value, line={"color": theme.VERMILION, "width": 2, "dash": "dash"})
-    figure.add_annotation(
-        x=value,
-        y=1,
-        yref="paper",
-        text=f"◀ {label} ▶",
-        showarrow=False,
-        yanchor="bottom",
-        font={"color": theme.VERMILION},
-    )
+def _threshold_label(value: float, label: str) -> dict[str, Any]:
+    look = {"showarrow": False, "yanchor": "bottom", "font": {"color": theme.VERMILION}}
+    return {"x": value, "y": 1, "yref": "paper", "text": f"◀ {label} ▶", **look}

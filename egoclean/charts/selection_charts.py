@@ -30,14 +30,14 @@ def coverage_curve(
     chosen : the budget in use, drawn as a line.
     bands : for a strategy the lowest and highest coverage over seeds, at the same budgets.
     """
-    figure = go.Figure()
+    lines = []
     others = [name for name in curves if name != "random"]
     colours = {"random": theme.GREY, **dict(zip(others, _line_colours(len(others)), strict=True))}
     for name, (budgets, shares) in curves.items():
         x, y = np.asarray(budgets), np.asarray(shares, dtype=np.float64)
         if bands is not None and name in bands:
             low, high = (np.asarray(edge, dtype=np.float64) for edge in bands[name])
-            figure.add_scatter(
+            band = go.Scatter(
                 x=np.concatenate([x, x[::-1]]),
                 y=np.concatenate([high, low[::-1]]),
                 fill="toself",
@@ -47,14 +47,18 @@ def coverage_curve(
                 hoverinfo="skip",
                 showlegend=False,
             )
+            lines.append(band)
         line = {"color": colours[name], "dash": _DASHES.get(name, "solid"), "width": 2}
-        figure.add_scatter(x=x, y=y, mode="lines", name=name, line=line)
-    if chosen is not None:
-        figure.add_vline(x=chosen, line={"color": theme.VERMILION, "width": 2}, annotation_text=f"{chosen:,} windows")
-    figure.update_yaxes(tickformat=".0%", rangemode="tozero")
-    if max((int(np.max(budgets)) for budgets, _ in curves.values() if len(np.asarray(budgets))), default=0) <= 5:
-        figure.update_xaxes(dtick=1)
-    return theme.apply(figure, x_title="windows chosen", y_title="share of all windows covered")
+        lines.append(go.Scatter(x=x, y=y, mode="lines", name=name, line=line))
+    most = max((int(np.max(budgets)) for budgets, _ in curves.values() if len(np.asarray(budgets))), default=0)
+    label = {"showarrow": False, "xanchor": "left", "yanchor": "top", "y": 1, "yref": "y domain"}
+    return theme.figure(
+        lines,
+        x={"title": {"text": "windows chosen"}, "dtick": 1 if most <= 5 else None},
+        y={"title": {"text": "share of all windows covered"}, "tickformat": ".0%", "rangemode": "tozero"},
+        shapes=[] if chosen is None else [theme.upright(chosen, theme.VERMILION, 2)],
+        annotations=[] if chosen is None else [{"x": chosen, "text": f"{chosen:,} windows", **label}],
+    )
 
 
 def picked_shares(names: ArrayLike, windows: ArrayLike, chosen: ArrayLike, group_name: str = "group") -> go.Figure:
@@ -65,13 +69,21 @@ def picked_shares(names: ArrayLike, windows: ArrayLike, chosen: ArrayLike, group
     """
     names, counts, picked = (np.asarray(values) for values in (names, windows, chosen))
     shown = np.sort(np.argsort(-counts, kind="stable")[:_MOST_GROUPS])
-    figure = go.Figure()
-    for amounts, title, colour in ((counts, "of all windows", theme.GREY), (picked, "of the chosen", theme.CHOSEN)):
-        shares = amounts / max(int(amounts.sum()), 1)
-        figure.add_bar(x=names[shown], y=shares[shown], name=title, marker_color=colour, customdata=amounts[shown])
-        figure.data[-1].hovertemplate = "%{x}: %{y:.1%} (%{customdata:,} windows)<extra>" + title + "</extra>"
-    figure.update_yaxes(tickformat=".0%")
-    return theme.apply(figure, x_title=group_name, y_title="share")
+    bars = [
+        go.Bar(
+            x=names[shown],
+            y=(amounts / max(int(amounts.sum()), 1))[shown],
+            name=title,
+            marker={"color": colour},
+            customdata=amounts[shown],
+            hovertemplate="%{x}: %{y:.1%} (%{customdata:,} windows)<extra>" + title + "</extra>",
+        )
+        for amounts, title, colour in (
+            (counts, "of all windows", theme.GREY),
+            (picked, "of the chosen", theme.CHOSEN),
+        )
+    ]
+    return theme.figure(bars, x={"title": {"text": group_name}}, y={"title": {"text": "share"}, "tickformat": ".0%"})
 
 
 def embedding_map(
@@ -92,13 +104,9 @@ def embedding_map(
     drawable = np.isfinite(points).all(axis=1)
     front = _thinned(np.flatnonzero(drawable & flags), MOST_POINTS // 2)
     back = _thinned(np.flatnonzero(drawable & ~flags), MOST_POINTS - len(front))
-    figure = go.Figure()
-    for rows, name, colour, size in (
-        (back, f"left out ({int((drawable & ~flags).sum()):,})", theme.DROPPED, 5),
-        (front, f"chosen ({int((drawable & flags).sum()):,})", theme.CHOSEN, 8),
-    ):
-        labels = ids if texts is None else texts
-        figure.add_scattergl(
+    labels = ids if texts is None else texts
+    clouds = [
+        go.Scattergl(
             x=np.round(points[rows, 0], 4).astype(np.float32),
             y=np.round(points[rows, 1], 4).astype(np.float32),
             mode="markers",
@@ -108,10 +116,20 @@ def embedding_map(
             hovertemplate="%{text}<extra></extra>",
             marker={"color": colour, "size": size, "opacity": 0.75, "line": {"width": 0}},
         )
-    if len(front) + len(back) < int(drawable.sum()):
-        figure.update_layout(title={"text": f"{len(front) + len(back):,} of {int(drawable.sum()):,} windows drawn"})
-    figure.update_layout(dragmode="lasso")
-    return theme.apply(figure, height_px=520, x_title="first direction", y_title="second direction")
+        for rows, name, colour, size in (
+            (back, f"left out ({int((drawable & ~flags).sum()):,})", theme.DROPPED, 5),
+            (front, f"chosen ({int((drawable & flags).sum()):,})", theme.CHOSEN, 8),
+        )
+    ]
+    drawn, all_of_them = len(front) + len(back), int(drawable.sum())
+    return theme.figure(
+        clouds,
+        height_px=520,
+        x={"title": {"text": "first direction"}},
+        y={"title": {"text": "second direction"}},
+        title={"text": f"{drawn:,} of {all_of_them:,} windows drawn"} if drawn < all_of_them else None,
+        dragmode="lasso",
+    )
 
 
 def _line_colours(count: int) -> list[str]:

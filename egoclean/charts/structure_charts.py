@@ -24,7 +24,7 @@ def quantise_similarity(matrix: NDArray[np.floating]) -> tuple[NDArray[np.uint8]
     return np.clip(np.rint((matrix - low) * scale), 0, 255).astype(np.uint8), low, high
 
 
-def similarity_figure(matrix: NDArray[np.floating], times_s: ArrayLike, *, height_px: int = 520) -> go.Figure:
+def similarity_figure(matrix: NDArray[np.floating], times_s: ArrayLike, *, height_px: int = 420) -> go.Figure:
     """Return the self-similarity heat map; ``times_s`` are the seconds of the matrix's rows.
 
     Raises
@@ -38,26 +38,31 @@ def similarity_figure(matrix: NDArray[np.floating], times_s: ArrayLike, *, heigh
         raise ValueError(f"matrix has {len(times)} rows, more than {LARGEST_SIDE}; pool it first.")
     levels, low, high = quantise_similarity(matrix)
     ticks = np.linspace(0, 255, 5)
-    figure = go.Figure(
-        go.Heatmap(
-            z=levels,
-            x=times,
-            y=times,
-            zmin=0,
-            zmax=255,
-            colorscale=theme.SEQUENTIAL,
-            hovertemplate="%{x:.1f} s and %{y:.1f} s<extra></extra>",
-            colorbar={
-                "tickvals": ticks.tolist(),
-                "ticktext": [f"{low + (high - low) * tick / 255:.3f}" for tick in ticks],
-                "title": "similarity",
-            },
-        )
+    heat_map = go.Heatmap(
+        z=levels,
+        x=times,
+        y=times,
+        zmin=0,
+        zmax=255,
+        colorscale=theme.SEQUENTIAL,
+        hovertemplate="%{x:.1f} s and %{y:.1f} s<extra></extra>",
+        colorbar={
+            "tickvals": ticks.tolist(),
+            "ticktext": [f"{low + (high - low) * tick / 255:.3f}" for tick in ticks],
+            "orientation": "h",
+            "thickness": 8,
+            "y": -0.28,
+            "len": 0.9,
+        },
     )
-    figure.update_yaxes(autorange="reversed", scaleanchor="x", constrain="domain", title_text="seconds")
-    figure.update_xaxes(constrain="domain", title_text="seconds")
-    figure.update_layout(dragmode="select")
-    return theme.apply(figure.update_layout(showlegend=False), height_px=height_px)
+    return theme.figure(
+        [heat_map],
+        height_px=height_px,
+        x={"constrain": "domain"},
+        y={"constrain": "domain", "autorange": "reversed", "scaleanchor": "x", "title": {"text": "seconds"}},
+        dragmode="select",
+        showlegend=False,
+    )
 
 
 def lag_spectrum_figure(
@@ -66,31 +71,27 @@ def lag_spectrum_figure(
     """Return how alike moments are that lie ``lag`` apart, with the period and its multiples marked."""
     lags = np.asarray(lags_s, dtype=np.float64)
     kept = slice(None, None, max(1, len(lags) // 4000))
-    figure = go.Figure(
-        go.Scatter(
-            x=lags[kept],
-            y=np.asarray(spectrum, dtype=np.float32)[kept],
-            mode="lines",
-            line={"color": theme.BLUE, "width": 1.5},
-            hovertemplate="%{x:.2f} s apart: %{y:.3f}<extra></extra>",
-        )
+    curve = go.Scatter(
+        x=lags[kept],
+        y=np.asarray(spectrum, dtype=np.float32)[kept],
+        mode="lines",
+        line={"color": theme.BLUE, "width": 1.5},
+        hovertemplate="%{x:.2f} s apart: %{y:.3f}<extra></extra>",
     )
+    lines: list[dict[str, Any]] = []
+    labels: list[dict[str, Any]] = []
     if period_s is not None and len(lags):
-        figure.update_layout(shapes=_period_lines(period_s, min(12, int(lags[-1] / period_s))))
-        figure.add_annotation(
-            x=period_s, y=1, yref="y domain", text=f"{period_s:.2f} s", showarrow=False, xanchor="left", yanchor="top"
-        )
-    figure.update_xaxes(title_text="seconds apart")
-    figure.update_yaxes(title_text="mean similarity")
-    return theme.apply(figure.update_layout(showlegend=False), height_px=height_px)
-
-
-def _period_lines(period_s: float, many: int) -> list[dict[str, Any]]:
-    """Return a period and its multiples as upright lines, for a figure to take at once: each call copies them all."""
-    lines = []
-    for multiple in range(1, many + 1):
-        colour, width = (theme.VERMILION, 2) if multiple == 1 else (theme.GREY, 1)
-        place = {"x0": multiple * period_s, "x1": multiple * period_s, "y0": 0, "y1": 1}
-        line = {"color": colour, "width": width, "dash": "dot"}
-        lines.append({"type": "line", "xref": "x", "yref": "y domain", "line": line, **place})
-    return lines
+        for multiple in range(1, min(12, int(lags[-1] / period_s)) + 1):
+            colour, width = (theme.VERMILION, 2) if multiple == 1 else (theme.GREY, 1)
+            lines.append(theme.upright(multiple * period_s, colour, width, "dot"))
+        label = {"text": f"{period_s:.2f} s", "showarrow": False, "xanchor": "left", "yanchor": "top"}
+        labels.append({"x": period_s, "y": 1, "yref": "y domain", **label})
+    return theme.figure(
+        [curve],
+        height_px=height_px,
+        x={"title": {"text": "seconds apart"}},
+        y={"title": {"text": "mean similarity"}},
+        shapes=lines,
+        annotations=labels,
+        showlegend=False,
+    )

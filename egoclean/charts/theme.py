@@ -6,10 +6,11 @@ of its own, so that a figure takes those of the page around it; a grid line is a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import plotly.graph_objects as go
+from plotly.basedatatypes import BaseTraceType
 
 BLUE: Final = "#0072B2"
 ORANGE: Final = "#E69F00"
@@ -35,6 +36,7 @@ SEQUENTIAL: Final = "Cividis"
 
 GRID: Final = "rgba(138,143,152,0.25)"
 HEIGHT_PX: Final = 320
+LEGEND: Final = {"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "left", "x": 0.0}
 
 
 def category_colours(names: Sequence[str]) -> dict[str, str]:
@@ -42,22 +44,41 @@ def category_colours(names: Sequence[str]) -> dict[str, str]:
     return {name: CATEGORIES[index % len(CATEGORIES)] for index, name in enumerate(names)}
 
 
-def apply(figure: go.Figure, *, height_px: int = HEIGHT_PX, x_title: str = "", y_title: str = "") -> go.Figure:
-    """Give ``figure`` the common look, in place, and return it; an empty title leaves the axis as it is."""
-    figure.update_layout(
-        height=height_px,
-        margin={"l": 56, "r": 16, "t": 28, "b": 44},
-        paper_bgcolor="rgba(0,0,0,0)",
-        plot_bgcolor="rgba(0,0,0,0)",
-        colorway=list(CATEGORIES),
-        legend={"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "left", "x": 0.0},
-        hoverlabel={"align": "left"},
-        bargap=0.03,
-    )
-    figure.update_xaxes(gridcolor=GRID, zerolinecolor=GRID, automargin=True)
-    figure.update_yaxes(gridcolor=GRID, zerolinecolor=GRID, automargin=True)
-    if x_title:
-        figure.update_xaxes(title_text=x_title)
-    if y_title:
-        figure.update_yaxes(title_text=y_title)
-    return figure
+def figure(
+    traces: Sequence[BaseTraceType],
+    *,
+    height_px: int = HEIGHT_PX,
+    x: Mapping[str, Any] | None = None,
+    y: Mapping[str, Any] | None = None,
+    **layout: Any,
+) -> go.Figure:
+    """Return a figure of ``traces`` with the common look; ``x`` and ``y`` are properties of its axes.
+
+    All is given at once: plotly takes as long for each later update as for the whole figure, a page would wait for it.
+    """
+    axis = {"gridcolor": GRID, "zerolinecolor": GRID, "automargin": True}
+    look = {
+        "height": height_px,
+        "margin": {"l": 56, "r": 16, "t": 28, "b": 44},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "colorway": list(CATEGORIES),
+        "legend": LEGEND,
+        "hoverlabel": {"align": "left"},
+        "bargap": 0.03,
+        "xaxis": {**axis, **(x or {})},
+        "yaxis": {**axis, **(y or {})},
+    }
+    return go.Figure(list(traces), {**look, **layout})
+
+
+def upright(place: float, colour: str, width: float, dash: str = "solid") -> dict[str, Any]:
+    """Return a line from bottom to top of a figure, for its layout's ``shapes``."""
+    line = {"color": colour, "width": width, "dash": dash}
+    return {"type": "line", "xref": "x", "yref": "y domain", "x0": place, "x1": place, "y0": 0, "y1": 1, "line": line}
+
+
+def level(place: float, colour: str, width: float, dash: str = "solid") -> dict[str, Any]:
+    """Return a line from side to side of a figure, for its layout's ``shapes``."""
+    line = {"color": colour, "width": width, "dash": dash}
+    return {"type": "line", "xref": "x domain", "yref": "y", "x0": 0, "x1": 1, "y0": place, "y1": place, "line": line}

@@ -159,8 +159,7 @@ def _histogram(
     _library: Library, root: str, stamp: loaders.Stamp, signal: str, lowest: float | None, highest: float | None
 ) -> go.Figure:
     order = loaders.signal_order(_library, signal)
-    figure = score_histogram(order.values, lowest, highest, signal.replace("_", " "), missing=order.missing)
-    return figure.update_layout(dragmode="select", selectdirection="h")
+    return score_histogram(order.values, lowest, highest, signal.replace("_", " "), missing=order.missing)
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)

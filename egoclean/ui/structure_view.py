@@ -293,6 +293,4 @@ def _similarity_figure(key: str, _library: Library, clip_id: str) -> go.Figure:
     matrix = np.asarray(loaders.entry_array(entry, "similarity.npy"), dtype=np.float32)
     centres = loaders.entry_json(entry, "structure.json")["centres_s"]
     times = np.interp(np.linspace(0, len(centres) - 1, len(matrix)), np.arange(len(centres)), centres)
-    figure = structure_charts.similarity_figure(matrix, times, height_px=420)
-    figure.update_traces(colorbar={"orientation": "h", "thickness": 8, "y": -0.28, "len": 0.9, "title": {"text": ""}})
-    return figure.update_xaxes(title_text="")
+    return structure_charts.similarity_figure(matrix, times)

@@ -32,7 +32,7 @@ def budget():
 
 @pytest.mark.parametrize("verb", VERB_CONFIGS)
 def test_untouched_widgets_give_the_defaults(verb):
-    app = AppTest.from_function(every_field)
+    app = AppTest.from_function(every_field, default_timeout=60)
     app.session_state["verb"] = verb
     app.run()
     assert not app.exception
@@ -42,7 +42,7 @@ def test_untouched_widgets_give_the_defaults(verb):
 
 
 def test_a_changed_widget_changes_its_field():
-    app = AppTest.from_function(every_field)
+    app = AppTest.from_function(every_field, default_timeout=60)
     app.session_state["verb"] = "select"
     app.run()
     next(item for item in app.selectbox if item.label == "Strategy").set_value("kcenter")
@@ -56,7 +56,7 @@ def test_a_changed_widget_changes_its_field():
     [("12.5%", "12.5%"), ("50", "50"), ("3min", "3min"), ("90s", "1.5min"), ("2h", "20min"), ("900", "200")],
 )
 def test_the_budget_starts_in_the_unit_it_was_stated_in(stated, expected):
-    app = AppTest.from_function(budget)
+    app = AppTest.from_function(budget, default_timeout=60)
     app.session_state["stated"] = stated
     app.run()
     assert not app.exception
