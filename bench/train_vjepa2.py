@@ -3,8 +3,11 @@
 Some steps hide places through all time, some hide the future: the question surprise asks. On so little footage the
 features would collapse onto what tells one workplace from another. What the generator knows of its own footage holds
 them apart: a time slot names the work, cosines between windows and between slots are those of the truth (same work,
-same moment of its cycle, same light, same place), and a token tells the coarse colours of its patch, so that features
-stay local. The same terms hold patterns and drives apart from one another.
+hands at the same place, same light, same workplace), and a token tells the coarse colours of its patch, so that
+features stay local. The same terms hold patterns and drives apart from one another.
+
+What moves within a clip is what hands do. Tokens point at both hands, a slot tells where at the bench they are, and
+within a window slots differ as the hands' places do (centred kernel alignment, Kornblith et al. 2019).
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from torch.nn.functional import (
     mse_loss,
     normalize,
     scaled_dot_product_attention,
+    smooth_l1_loss,
 )
 from training_batches import Footage, Windows, add_gliders, half_precision, normalised, recolour, start_evenly
 from training_footage import CLASSES
@@ -32,8 +36,8 @@ from egoclean.models.vjepa2 import small_vjepa2_config
 
 BATCH = 64
 STAGES = (
-    (0.55, (("whole", 1),)),
-    (0.8, (("part", 8), ("whole", 1), ("whole", 4), ("whole", 1), ("whole", 16), ("places", 8))),
+    (0.3, (("whole", 1),)),
+    (0.8, (("whole", 16), ("whole", 1), ("whole", 8), ("part", 8), ("whole", 4), ("whole", 32), ("places", 8))),
     (1.0, (("future", 32), ("future", 16))),
 )
 """Up to which share of the training: what a step hides and how many time slots it sees, taken in turn. Single slots of
@@ -48,9 +52,29 @@ SPANS = ((16, 1), (32, 1), (32, 1), (16, 2))
 """Of how many slots they are drawn, and the distance of frames."""
 HIDDEN_SHARE = 0.6
 GLIDER_SHARE = 0.4
-WEIGHTS = {"predict": 1.0, "windows": 12.0, "slots": 12.0, "work": 0.5, "colours": 0.3}
+WEIGHTS = {
+    "predict": 1.0,
+    "windows": 12.0,
+    "slots": 12.0,
+    "work": 0.5,
+    "colours": 0.3,
+    "point": 0.3,
+    "reach": 1.0,
+    "moves": 1.0,
+}
 SLOTS_COMPARED = 4
-PHASE_WEIGHT, LIGHT_WEIGHT, PLACE_WEIGHT, RARE_WEIGHT = 0.6, 1.0, 0.45, 0.6
+HANDS_WEIGHT, LIGHT_WEIGHT, PLACE_WEIGHT, RARE_WEIGHT = 0.8, 1.0, 0.45, 0.6
+HAND_CELLS = 2
+"""In how many rows and columns of cells a patch tells where a hand is."""
+POINT_SPREAD = 0.5
+"""Spread of the place pointed at, in patches."""
+REACH_M = (0.0, 0.35, 0.45)
+REACH_SPREAD_M = 0.2
+SAME_PLACE_M = 0.12
+"""Hands this far apart are about 0.6 alike."""
+LEAST_MOTION_M = 0.03
+"""Spread of the hands' places in a window below which how its slots differ is left open."""
+LEAST_SLOTS_MOVING = 4
 COLOUR_CELLS = 4
 LONGEST_SLOTS = 32
 WARM_UP_STEPS = 60
@@ -73,6 +97,8 @@ class Task:
             {
                 "work": torch.nn.Linear(width, len(CLASSES)),
                 "colours": torch.nn.Linear(width, 2 * 3 * COLOUR_CELLS**2),
+                "point": torch.nn.Linear(width, 2 * HAND_CELLS**2),
+                "reach": torch.nn.Linear(width, 2 * len(REACH_M)),
             }
         )
         self.target = copy.deepcopy(self.model.encoder).requires_grad_(False)
@@ -170,7 +196,8 @@ class Task:
         offsets = ((2 * times[:, None] + torch.arange(2)) * distance).flatten()
         found = footage.windows(draw, self._count(hides, slots), offsets, self.model.config.crop_size)
         pixels = add_gliders(draw, found.pixels, offsets, GLIDER_SHARE) if hides in PREDICTED else found.pixels
-        return Windows(recolour(draw, pixels, 0.12, 0.2), found.truth[:, ::2], found.source), times.to(footage.device)
+        pixels = recolour(draw, pixels, 0.12, 0.2)
+        return Windows(pixels, found.truth[:, ::2], found.hands[:, ::2], found.source), times.to(footage.device)
 
     def _count(self, hides: str, slots: int) -> int:
         """Return how many windows of such a step cost as much as a batch."""
@@ -194,20 +221,32 @@ class Task:
         self, draw: torch.Generator, windows: Windows, seen: torch.Tensor, context: torch.Tensor, shown: int
     ) -> dict[str, torch.Tensor]:
         """Return the terms that use what is true of the first ``shown`` time slots."""
-        truth, moments = windows.truth[:, :shown], seen.unflatten(1, (shown, -1)).mean(2)
-        facts = facts_of(truth)
+        truth, hands = windows.truth[:, :shown], windows.hands[:, :shown]
+        tokens = seen.unflatten(1, (shown, -1))
+        moments = tokens.mean(2)
+        facts, reach = facts_of(truth), reach_of(hands)
         kind = truth[..., 0].long().flatten()
         named = cross_entropy(
             self.heads["work"](moments).flatten(0, 1), torch.where(kind < 0, -100, kind), reduction="sum"
         )
         some = torch.randperm(shown, generator=draw, device=draw.device)[:SLOTS_COMPARED]
         source = windows.source[:, None].expand(-1, len(some)).flatten()
-        return {
+        shows = hands[..., -1]
+        missed = smooth_l1_loss(self.heads["reach"](moments).unflatten(-1, (2, -1)), reach, reduction="none").mean(-1)
+        places = context.view(shown, -1)[0]
+        terms = {
             "work": named / (kind >= 0).sum().clamp_min(1),
             "windows": kernel_loss(moments.mean(1), facts.mean(1), windows.source),
-            "slots": kernel_loss(moments[:, some].flatten(0, 1), facts[:, some].flatten(0, 1), source),
+            "slots": kernel_loss(
+                moments[:, some].flatten(0, 1), facts[:, some].flatten(0, 1), source, reach[:, some].flatten(0, 1)
+            ),
             "colours": self._colours(windows.pixels, seen, context),
+            "point": point_loss(self.heads["point"](tokens), hands, places, self.side),
+            "reach": (missed * shows).sum() / shows.sum().clamp_min(1),
         }
+        if shown >= LEAST_SLOTS_MOVING:
+            terms["moves"] = moves_loss(moments, reach, shows)
+        return terms
 
     def _colours(self, pixels: torch.Tensor, seen: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
         batch, times = pixels.shape[:2]
@@ -221,29 +260,72 @@ class Task:
 def facts_of(truth: torch.Tensor) -> torch.Tensor:
     """Return what a frame is of as a vector (..., facts): alike frames have a large product.
 
-    Blocks: the work or interruption; where in its cycle, by two harmonics; changed light; drive, and its rare traits.
+    Blocks: the work or interruption; changed light; drive, and its rare traits.
     """
     kind = truth[..., 0].long()
     one_hot = torch.nn.functional.one_hot(kind.clamp_min(0), len(CLASSES)).float() * (kind >= 0)[..., None]
-    angle = 2 * torch.pi * truth[..., 1, None] * torch.tensor([1.0, 2.0], device=truth.device)
-    circle = torch.cat([angle.cos(), angle.sin()], dim=-1) * torch.tensor([0.8, 0.6, 0.8, 0.6], device=truth.device)
-    moving = one_hot[..., : len(CLASSES) - 1]
-    phase = PHASE_WEIGHT * (moving[..., :, None] * circle[..., None, :]).flatten(-2)
     drive = 0.7 * (kind == -1).float()[..., None]
-    return torch.cat([one_hot, phase, LIGHT_WEIGHT * truth[..., 2:3], drive, RARE_WEIGHT * truth[..., 3:]], dim=-1)
+    return torch.cat([one_hot, LIGHT_WEIGHT * truth[..., 2:3], drive, RARE_WEIGHT * truth[..., 3:]], dim=-1)
 
 
-def kernel_loss(features: torch.Tensor, facts: torch.Tensor, source: torch.Tensor) -> torch.Tensor:
+def reach_of(hands: torch.Tensor) -> torch.Tensor:
+    """Return where at the bench hands (..., columns) are, about one unit wide, (..., 3)."""
+    middle = torch.tensor(REACH_M, device=hands.device)
+    return (hands[..., :3] - middle) / REACH_SPREAD_M
+
+
+def kernel_loss(
+    features: torch.Tensor, facts: torch.Tensor, source: torch.Tensor, reach: torch.Tensor | None = None
+) -> torch.Tensor:
     """Return the mean squared difference of the features' cosines (n, d) from those of the facts.
 
-    Two rows of one workplace, drive or pattern have in common that place besides.
+    Two rows of one workplace, drive or pattern have in common that place besides; two of one work, how near each
+    other their hands are (``reach``, (n, 2, 3)).
     """
     own = torch.where(facts.abs().sum(-1) > 0, PLACE_WEIGHT, 1.0)
     product = facts @ facts.T + (source[:, None] == source[None, :]) * own[:, None] * own[None, :]
+    if reach is not None:
+        apart = torch.cdist(reach.flatten(1), reach.flatten(1)) * (REACH_SPREAD_M / SAME_PLACE_M)
+        worked = facts[:, : len(CLASSES)]
+        product = product + HANDS_WEIGHT * (worked @ worked.T) * (-0.5 * apart.square()).exp()
     length = product.diagonal().clamp_min(1e-6).sqrt()
     wanted = product / length[:, None] / length[None, :]
     rows = normalize(features, dim=1)
     return (rows @ rows.T - wanted).square().mean()
+
+
+def point_loss(answers: torch.Tensor, hands: torch.Tensor, places: torch.Tensor, side: int) -> torch.Tensor:
+    """Return the cross-entropy of where in the picture each hand is, over the cells of the patches shown.
+
+    ``answers`` (B, S, places, 2 * cells), ``hands`` (B, S, 2, columns), ``places`` (n,) the patches shown.
+    """
+    step = torch.arange(side * HAND_CELLS, device=answers.device)
+    middle = (step + 0.5) / len(step) * 2 - 1
+    grid = torch.stack(torch.meshgrid(middle, middle, indexing="xy"), dim=-1)
+    cells = grid.unflatten(1, (side, HAND_CELLS)).unflatten(0, (side, HAND_CELLS)).transpose(1, 2)
+    cells = cells.reshape(side * side, HAND_CELLS**2, 2)[places].flatten(0, 1)
+    apart = (hands[..., None, 3:5] - cells).square().sum(-1) * (side / 2 / POINT_SPREAD) ** 2
+    near = (-0.5 * apart).exp() * hands[..., 5:]
+    weight = near.sum(-1)
+    wanted = near / weight.clamp_min(1e-6)[..., None]
+    told = answers.unflatten(-1, (2, -1)).permute(0, 1, 3, 2, 4).flatten(3).log_softmax(-1)
+    shown = (weight > 1.0).float()
+    return -((wanted * told).sum(-1) * shown).sum() / shown.sum().clamp_min(1)
+
+
+def moves_loss(moments: torch.Tensor, reach: torch.Tensor, shows: torch.Tensor) -> torch.Tensor:
+    """Return how little the slots of a window (B, S, d) differ as the hands' places (B, S, 2, 3) do: 0 alike, 1 not.
+
+    Windows whose hands rest or are not seen (``shows``, (B, S, 2)) say nothing.
+    """
+    features = moments - moments.mean(1, keepdim=True)
+    places = (reach * shows[..., None].amin(1, keepdim=True)).flatten(2)
+    places = places - places.mean(1, keepdim=True)
+    told, wanted = features @ features.mT, places @ places.mT
+    moving = (places.square().mean(1).sum(-1).sqrt() * REACH_SPREAD_M > LEAST_MOTION_M).float()
+    lengths = told.square().sum((1, 2)).sqrt() * wanted.square().sum((1, 2)).sqrt()
+    alike = (told * wanted).sum((1, 2)) / lengths.clamp_min(1e-6)
+    return ((1 - alike) * moving).sum() / moving.sum().clamp_min(1)
 
 
 def tokens_of(pixels: torch.Tensor, patch_px: int) -> torch.Tensor:

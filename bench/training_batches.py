@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 from torch.nn.functional import affine_grid, avg_pool2d, grid_sample, interpolate
-from training_footage import FRAMES, SIDE_PX, SPANS, TRUTH, read_footage
+from training_footage import FRAMES, HANDS, SIDE_PX, SPANS, TRUTH, read_footage
 from training_patterns import draw_pattern
 
 from egoclean.models.pixels import IMAGENET_MEAN, IMAGENET_STD
@@ -23,16 +23,20 @@ LEAST_SIDE = 0.72
 
 @dataclass(frozen=True)
 class Windows:
-    """A batch: ``pixels`` uint8-valued float (B, T, 3, H, W) in [0, 1], ``truth`` (B, T, columns), ``source`` (B,)."""
+    """A batch: ``pixels`` uint8-valued float (B, T, 3, H, W) in [0, 1], ``truth`` (B, T, columns), ``hands``
+    (B, T, 2, columns), the one more to the left of the picture's workplace first, and ``source`` (B,).
+    """
 
     pixels: torch.Tensor
     truth: torch.Tensor
+    hands: torch.Tensor
     source: torch.Tensor
 
 
 class Footage:
-    """All footage on one device: ``frames`` uint8 (N, FRAMES, 3, SIDE_PX, SIDE_PX), ``truth`` (N, FRAMES, columns) and
-    ``source`` (N,), the workplace, drive or pattern a span is of; a pattern's class is -2.
+    """All footage on one device: ``frames`` uint8 (N, FRAMES, 3, SIDE_PX, SIDE_PX), ``truth`` (N, FRAMES, columns),
+    ``hands`` (N, FRAMES, 2, columns) and ``source`` (N,), the workplace, drive or pattern a span is of; a pattern's
+    class is -2.
     """
 
     def __init__(
@@ -41,6 +45,7 @@ class Footage:
         spans = len(paths) * SPANS + patterns
         self.frames = torch.empty((spans, FRAMES, 3, SIDE_PX, SIDE_PX), dtype=torch.uint8, device=device)
         self.truth = torch.zeros((spans, FRAMES, len(TRUTH)), device=device)
+        self.hands = torch.zeros((spans, FRAMES, 2, len(HANDS)), device=device)
         self.source = torch.arange(spans, device=device)
         self.source[: len(paths) * SPANS] //= SPANS
         self.source[len(paths) * SPANS :] += len(paths)
@@ -50,6 +55,7 @@ class Footage:
                 rows = slice(number * SPANS, (number + 1) * SPANS)
                 self.frames[rows] = torch.from_numpy(kept.frames).to(device).permute(0, 1, 4, 2, 3)
                 self.truth[rows] = torch.from_numpy(kept.truth).to(device)
+                self.hands[rows] = torch.from_numpy(kept.hands).to(device)
             for row, frames in enumerate(drawn, len(paths) * SPANS):
                 self.frames[row] = torch.from_numpy(frames).to(device).permute(0, 3, 1, 2)
                 self.truth[row, :, 0] = -2.0
@@ -70,30 +76,48 @@ class Footage:
         turned = (self.truth[row, 0, 0] == -2.0) & self._chance(draw, count, 0.4)
         times = torch.where(turned[:, None], times.flip(1), times)
         frames = self.frames.view(-1, 3, SIDE_PX, SIDE_PX)[(row[:, None] * FRAMES + times).flatten()]
-        pixels = _cropped(draw, frames.view(count, len(offsets), 3, SIDE_PX, SIDE_PX), size_px)
-        return Windows(pixels, self.truth[row[:, None], times], self.source[row])
+        crop = _crops(draw, count)
+        pixels = _cropped(frames.view(count, len(offsets), 3, SIDE_PX, SIDE_PX), crop, size_px)
+        hands = _hands_in(crop, self.hands[row[:, None], times])
+        return Windows(pixels, self.truth[row[:, None], times], hands, self.source[row])
 
     def _chance(self, draw: torch.Generator, count: int, share: float) -> torch.Tensor:
         return torch.rand(count, generator=draw, device=self.device) < share
 
 
-def _cropped(draw: torch.Generator, frames: torch.Tensor, size_px: int) -> torch.Tensor:
-    """Return ``(B, T, 3, size_px, size_px)`` in [0, 1]: boxes of 72 to 100 % of each side, half of them mirrored.
+def _crops(draw: torch.Generator, count: int) -> torch.Tensor:
+    """Return maps (count, 2, 3) from crop to picture: boxes of 72 to 100 % of each side, half of them mirrored."""
+    side = _uniform(draw, (count, 2), LEAST_SIDE, 1.0)
+    place = _uniform(draw, (count, 2), -1.0, 1.0) * (1 - side)
+    mirrored = torch.where(_uniform(draw, (count,), 0.0, 1.0) < 0.5, -1.0, 1.0)
+    crop = torch.zeros(count, 2, 3, device=draw.device)
+    crop[:, 0, 0], crop[:, 1, 1] = side[:, 0] * mirrored, side[:, 1]
+    crop[:, :, 2] = place
+    return crop
+
+
+def _cropped(frames: torch.Tensor, crop: torch.Tensor, size_px: int) -> torch.Tensor:
+    """Return the pictures' crops (B, T, 3, size_px, size_px) in [0, 1].
 
     On a GPU four pixels are looked up for each and averaged, so that fine pattern does not turn into another one.
     """
     count, times = frames.shape[:2]
-    side = _uniform(draw, (count, 2), LEAST_SIDE, 1.0)
-    place = _uniform(draw, (count, 2), -1.0, 1.0) * (1 - side)
-    mirrored = torch.where(_uniform(draw, (count,), 0.0, 1.0) < 0.5, -1.0, 1.0)
-    theta = torch.zeros(count, 2, 3, device=frames.device)
-    theta[:, 0, 0], theta[:, 1, 1] = side[:, 0] * mirrored, side[:, 1]
-    theta[:, :, 2] = place
     kind, finer = (torch.float16, 2) if frames.is_cuda else (torch.float32, 1)
-    grid = affine_grid(theta, [count, 3, finer * size_px, finer * size_px], align_corners=False).to(kind)
+    grid = affine_grid(crop, [count, 3, finer * size_px, finer * size_px], align_corners=False).to(kind)
     looked = grid_sample(frames.flatten(1, 2).to(kind), grid, padding_mode="reflection", align_corners=False)
     pooled = avg_pool2d(looked, finer) if finer > 1 else looked
     return pooled.div(255).view(count, times, 3, size_px, size_px)
+
+
+def _hands_in(crop: torch.Tensor, hands: torch.Tensor) -> torch.Tensor:
+    """Return the hands (B, T, 2, columns) of the pictures' crops; in a mirror the right hand is the left one."""
+    scale = crop[:, [0, 1], [0, 1]][:, None, None]
+    mirrored = (scale[..., :1] < 0).expand_as(hands)
+    turned = torch.where(mirrored, hands.flip(2), hands)
+    places = (turned[..., 3:5] - crop[:, None, None, :, 2]) / scale
+    seen = turned[..., 5:] * (places.abs().amax(-1, keepdim=True) < 1)
+    across_m = turned[..., :1] * scale[..., :1].sign()
+    return torch.cat([across_m, turned[..., 1:3], places, seen], dim=-1)
 
 
 def add_gliders(draw: torch.Generator, pixels: torch.Tensor, offsets: torch.Tensor, share: float) -> torch.Tensor:

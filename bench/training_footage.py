@@ -22,9 +22,13 @@ from numpy.typing import NDArray
 from egoclean.demo.describe import sample_clip, sample_scene
 from egoclean.demo.driving import DrivingRenderer
 from egoclean.demo.lenses import model_camera
+from egoclean.demo.motion import Movement
 from egoclean.demo.render import FactoryRenderer
+from egoclean.demo.style import workplace_style
 from egoclean.demo.timeline import EVENT_ACTIVITIES, EVENT_DURATIONS_S
 from egoclean.demo.world import ACTIVITIES, RARE_SCENES, FactoryClip, Timeline, rng_for
+from egoclean.media.canvas import Lens, View, rotation_of
+from egoclean.records import Intrinsics
 
 Frames = NDArray[np.uint8]
 
@@ -36,6 +40,8 @@ FIRST_SEED = 1_000_000
 HELD_OUT_SEED = 2_000_000
 COUNTS = {"factory": 540, "driving": 40}
 HELD_OUT_COUNTS = {"factory": 40, "driving": 0}
+NEAREST_M = 0.05
+"""A hand nearer than this to the camera's plane is not in the picture."""
 
 CLASSES = (*ACTIVITIES, *sorted(set(EVENT_ACTIVITIES.values())), "rest")
 """What a frame of a workplace can be of: a work, an interruption, or the moment between two works."""
@@ -44,12 +50,28 @@ TRUTH = ("class", "phase", "light", *RARE_SCENES)
 how far a light change is on, 0 to 1, and which rare traits a drive has."""
 
 
+HANDS = ("x_m", "y_m", "z_m", "across", "down", "seen")
+"""Of each hand, left and right: where it is at the bench, where in the picture (-1 to 1), and whether it is in it."""
+
+
 @dataclass(frozen=True)
 class Kept:
-    """One file of footage: ``frames`` (SPANS, FRAMES, SIDE_PX, SIDE_PX, 3), ``truth`` (SPANS, FRAMES, columns)."""
+    """One file of footage: ``frames`` (SPANS, FRAMES, SIDE_PX, SIDE_PX, 3), ``truth`` (SPANS, FRAMES, columns) and
+    ``hands`` (SPANS, FRAMES, 2, columns), zero for a drive.
+    """
 
     frames: Frames
     truth: NDArray[np.float32]
+    hands: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a workplace's file shows: the clip, the camera, and the moments of all its frames, in seconds."""
+
+    clip: FactoryClip
+    camera: Intrinsics
+    moments_s: NDArray[np.float64]
 
 
 def make_footage(folder: Path, counts: dict[str, int], first_seed: int, share: tuple[int, int] = (0, 1)) -> list[Path]:
@@ -81,20 +103,47 @@ def read_footage(path: Path) -> Kept:
         frames.append(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB))
     truth = np.load(path.with_suffix(".npy")).astype(np.float32)
     shape = (SPANS, FRAMES, SIDE_PX, SIDE_PX, 3)
-    return Kept(np.stack(frames).reshape(shape).astype(np.uint8), truth.reshape(SPANS, FRAMES, len(TRUTH)))
+    kind, seed = path.stem.split("_")
+    hands = hands_of(int(seed)) if kind == "factory" else np.zeros((SPANS * FRAMES, 2, len(HANDS)), np.float32)
+    return Kept(
+        np.stack(frames).reshape(shape).astype(np.uint8),
+        truth.reshape(SPANS, FRAMES, len(TRUTH)),
+        hands.reshape(SPANS, FRAMES, 2, len(HANDS)),
+    )
 
 
-def draw_factory(seed: int) -> tuple[Frames, NDArray[np.float32]]:
+def plan_factory(seed: int) -> Plan:
     """Return spans of a new workplace, seen at 48 to 105 degrees across: around an event, of work, and of anything."""
     rng = rng_for(seed, "training footage")
     names = [str(name) for name in rng.permutation(ACTIVITIES)[: int(rng.integers(1, 3))]]
     kind = str(rng.choice(list(EVENT_DURATIONS_S)))
     clip = sample_clip(seed, [(name, 12.0) for name in names], [(kind, float(rng.uniform(0.3, 0.7)))])
-    renderer = FactoryRenderer(clip, model_camera(DRAWN_PX, float(rng.uniform(48.0, 105.0))))
+    camera = model_camera(DRAWN_PX, float(rng.uniform(48.0, 105.0)))
     starts = _starts(rng, clip)
-    moments = np.concatenate([start_s + np.arange(FRAMES) / RATE_FPS for start_s in starts])
-    frames = np.stack([_stored(renderer.frame(moment)) for moment in moments])
-    return frames, np.stack([_factory_truth(clip.timeline, moment) for moment in moments])
+    return Plan(clip, camera, np.concatenate([start_s + np.arange(FRAMES) / RATE_FPS for start_s in starts]))
+
+
+def draw_factory(seed: int) -> tuple[Frames, NDArray[np.float32]]:
+    """Return the pictures and the truth of a workplace's file."""
+    plan = plan_factory(seed)
+    renderer = FactoryRenderer(plan.clip, plan.camera)
+    frames = np.stack([_stored(renderer.frame(moment)) for moment in plan.moments_s])
+    return frames, np.stack([_factory_truth(plan.clip.timeline, moment) for moment in plan.moments_s])
+
+
+def hands_of(seed: int) -> NDArray[np.float32]:
+    """Return where both hands of a workplace's file are, (SPANS * FRAMES, 2, columns): it follows from the seed."""
+    plan = plan_factory(seed)
+    lens, movement = Lens(plan.camera), Movement(plan.clip, workplace_style(plan.clip.worker.seed))
+    found = np.zeros((len(plan.moments_s), 2, len(HANDS)), dtype=np.float32)
+    for row, moment_s in zip(found, plan.moments_s, strict=True):
+        pose = movement.pose(moment_s)
+        points = pose.hands[:, :3]
+        seen_from = View(lens, pose.head[:3], rotation_of(*pose.head[3:6])).camera_points(points)
+        places = (lens.pixels(seen_from) + 0.5) / DRAWN_PX * 2 - 1
+        inside = (seen_from[:, 2] > NEAREST_M) & (np.abs(places).max(axis=1) < 1)
+        row[:] = np.column_stack([points, places, inside])
+    return found
 
 
 def draw_driving(seed: int) -> tuple[Frames, NDArray[np.float32]]:
