@@ -45,15 +45,20 @@ def main() -> None:
     parser.add_argument("--files", type=int, help="Files of footage to learn from; less memory.")
     parser.add_argument("--seconds", type=float, help="Do as many steps as fit in this time.")
     parser.add_argument("--start", type=Path, help="Folder of a finished model to go on from, instead of from nothing.")
-    parser.add_argument("--predictor-alone", action="store_true", help="With --start: leave its encoder as it is.")
+    parser.add_argument(
+        "--first-share",
+        type=float,
+        default=0.0,
+        help=f"With --start: this share counts as done; {train_vjepa2.FINISHED} leaves the encoder as it is.",
+    )
     parser.add_argument("--threads", type=int, help="Processor threads to compute with.")
     parser.add_argument("--drawn", action="store_true", help="Take the footage that is there and draw none.")
     parser.add_argument("--out", type=Path, default=WEIGHTS_DIR, help="Where the finished weights go.")
     options = parser.parse_args()
     if options.start and options.model != "vjepa2":
         parser.error("--start needs --model vjepa2.")
-    if options.predictor_alone and not options.start:
-        parser.error("--predictor-alone needs --start, a finished encoder.")
+    if options.first_share and not options.start:
+        parser.error("--first-share needs --start, a finished model.")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.set_flush_denormal(True)
     torch.set_num_threads(options.threads or torch.get_num_threads())
@@ -66,9 +71,8 @@ def main() -> None:
     for name in [options.model] if options.model else list(TASKS):
         steps = options.steps or STEPS[device.type][name]
         task = TASKS[name](device, options.batch or BATCHES[device.type][name])
-        first_share = train_vjepa2.FINISHED if options.predictor_alone else 0.0
         seconds = options.seconds or float("inf")
-        train(name, task, footage, options.work, steps, seconds, options.start, first_share)
+        train(name, task, footage, options.work, steps, seconds, options.start, options.first_share)
         task.saved().cpu().half().save_pretrained(options.out / f"{name}-small")
 
 

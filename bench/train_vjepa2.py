@@ -6,8 +6,9 @@ them apart: a time slot names the work, cosines between windows and between slot
 hands at the same place, same light, same workplace), and a token tells the coarse colours of its patch, so that
 features stay local. The same terms hold patterns and drives apart from one another.
 
-What moves within a clip is what hands do. Tokens point at both hands, a slot tells where at the bench they are, and
-within a window slots differ as the hands' places do (centred kernel alignment, Kornblith et al. 2019).
+What moves within a clip is what hands do. Tokens point at both hands, a slot tells where in the picture and at the
+bench they are, and within a window slots differ as the hands' places do (centred kernel alignment, Kornblith et al.
+2019). Rotary positions are relative, so that a mean over places forgets where: each token also tells its own place.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from egoclean.models.vjepa2 import small_vjepa2_config
 BATCH = 64
 STAGES = (
     (0.3, (("whole", 1),)),
-    (0.8, (("whole", 16), ("whole", 1), ("whole", 8), ("part", 8), ("whole", 4), ("whole", 32), ("places", 8))),
+    (0.8, (("whole", 16), ("whole", 4), ("whole", 8), ("whole", 1), ("part", 8), ("whole", 32), ("places", 8))),
     (1.0, (("future", 32), ("future", 16))),
 )
 """Up to which share of the training: what a step hides and how many time slots it sees, taken in turn. Single slots of
@@ -51,7 +52,7 @@ PREDICTED = ("places", "future")
 SPANS = ((16, 1), (32, 1), (32, 1), (16, 2))
 """Of how many slots they are drawn, and the distance of frames."""
 HIDDEN_SHARE = 0.6
-GLIDER_SHARE = 0.4
+GLIDER_SHARE = 0.7
 WEIGHTS = {
     "predict": 1.0,
     "windows": 12.0,
@@ -60,7 +61,9 @@ WEIGHTS = {
     "colours": 0.3,
     "point": 0.3,
     "reach": 1.0,
-    "moves": 1.0,
+    "across": 1.0,
+    "here": 1.0,
+    "moves": 3.0,
 }
 SLOTS_COMPARED = 4
 HANDS_WEIGHT, LIGHT_WEIGHT, PLACE_WEIGHT, RARE_WEIGHT = 0.8, 1.0, 0.45, 0.6
@@ -99,6 +102,8 @@ class Task:
                 "colours": torch.nn.Linear(width, 2 * 3 * COLOUR_CELLS**2),
                 "point": torch.nn.Linear(width, 2 * HAND_CELLS**2),
                 "reach": torch.nn.Linear(width, 2 * len(REACH_M)),
+                "across": torch.nn.Linear(width, 2 * 2),
+                "here": torch.nn.Linear(width, 2),
             }
         )
         self.target = copy.deepcopy(self.model.encoder).requires_grad_(False)
@@ -232,7 +237,6 @@ class Task:
         some = torch.randperm(shown, generator=draw, device=draw.device)[:SLOTS_COMPARED]
         source = windows.source[:, None].expand(-1, len(some)).flatten()
         shows = hands[..., -1]
-        missed = smooth_l1_loss(self.heads["reach"](moments).unflatten(-1, (2, -1)), reach, reduction="none").mean(-1)
         places = context.view(shown, -1)[0]
         terms = {
             "work": named / (kind >= 0).sum().clamp_min(1),
@@ -242,11 +246,18 @@ class Task:
             ),
             "colours": self._colours(windows.pixels, seen, context),
             "point": point_loss(self.heads["point"](tokens), hands, places, self.side),
-            "reach": (missed * shows).sum() / shows.sum().clamp_min(1),
+            "reach": self._told("reach", moments, reach, shows),
+            "across": self._told("across", moments, 2 * hands[..., 3:5], shows),
+            "here": mse_loss(self.heads["here"](tokens), places_of(self.side, places).expand(*tokens.shape[:3], 2)),
         }
         if shown >= LEAST_SLOTS_MOVING:
             terms["moves"] = moves_loss(moments, reach, shows)
         return terms
+
+    def _told(self, name: str, moments: torch.Tensor, truth: torch.Tensor, shows: torch.Tensor) -> torch.Tensor:
+        """Return how far slots (B, S, d) are from telling ``truth`` (B, S, 2, k) of the hands that are seen."""
+        missed = smooth_l1_loss(self.heads[name](moments).unflatten(-1, (2, -1)), truth, reduction="none").mean(-1)
+        return (missed * shows).sum() / shows.sum().clamp_min(1)
 
     def _colours(self, pixels: torch.Tensor, seen: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
         batch, times = pixels.shape[:2]
@@ -311,6 +322,11 @@ def point_loss(answers: torch.Tensor, hands: torch.Tensor, places: torch.Tensor,
     told = answers.unflatten(-1, (2, -1)).permute(0, 1, 3, 2, 4).flatten(3).log_softmax(-1)
     shown = (weight > 1.0).float()
     return -((wanted * told).sum(-1) * shown).sum() / shown.sum().clamp_min(1)
+
+
+def places_of(side: int, places: torch.Tensor) -> torch.Tensor:
+    """Return where in the picture the patches ``places`` (n,) are, across and down, -1 to 1, (n, 2)."""
+    return torch.stack([places % side, places // side], dim=-1) * (2.0 / (side - 1)) - 1
 
 
 def moves_loss(moments: torch.Tensor, reach: torch.Tensor, shows: torch.Tensor) -> torch.Tensor:
