@@ -7,8 +7,9 @@ hands at the same place, same light, same workplace), and a token tells the coar
 features stay local. The same terms hold patterns and drives apart from one another.
 
 What moves within a clip is what hands do. Tokens point at both hands, a slot tells where in the picture and at the
-bench they are, and within a window slots differ as the hands' places do (centred kernel alignment, Kornblith et al.
-2019). Rotary positions are relative, so that a mean over places forgets where: each token also tells its own place.
+bench they are, and the slots of one work in one clip differ as the hands' places do: centred kernel alignment
+(Kornblith et al. 2019), less the mean of each slot over windows, or the time in the window would pass for movement.
+Rotary positions are relative, so that a mean over places forgets where: each token also tells its own place.
 """
 
 from __future__ import annotations
@@ -38,7 +39,10 @@ from egoclean.models.vjepa2 import small_vjepa2_config
 BATCH = 64
 STAGES = (
     (0.3, (("whole", 1),)),
-    (0.8, (("whole", 16), ("whole", 4), ("whole", 8), ("whole", 1), ("part", 8), ("whole", 32), ("places", 8))),
+    (
+        0.8,
+        (("clip", 16), ("whole", 1), ("clip", 32), ("whole", 8), ("clip", 8), ("part", 8), ("clip", 16), ("places", 8)),
+    ),
     (1.0, (("future", 32), ("future", 16))),
 )
 """Up to which share of the training: what a step hides and how many time slots it sees, taken in turn. Single slots of
@@ -49,6 +53,8 @@ BATCH_SLOTS = 1
 PART = 0.5
 """Share of the places seen where a step hides none but leaves some out."""
 PREDICTED = ("places", "future")
+CLIP_WINDOWS = 6
+"""Windows of a step that sees one clip."""
 SPANS = ((16, 1), (32, 1), (32, 1), (16, 2))
 """Of how many slots they are drawn, and the distance of frames."""
 HIDDEN_SHARE = 0.6
@@ -76,8 +82,7 @@ REACH_SPREAD_M = 0.2
 SAME_PLACE_M = 0.12
 """Hands this far apart are about 0.6 alike."""
 LEAST_MOTION_M = 0.03
-"""Spread of the hands' places in a window below which how its slots differ is left open."""
-LEAST_SLOTS_MOVING = 4
+"""Spread of the hands' places in a clip below which how its slots differ is left open."""
 COLOUR_CELLS = 4
 LONGEST_SLOTS = 32
 WARM_UP_STEPS = 60
@@ -167,7 +172,7 @@ class Task:
                 guess = predict(self.model.predictor, seen, position[context], position[hidden], self.side)
                 terms["predict"] = l1_loss(guess.float(), layer_norm(wanted.float(), (wanted.shape[-1],)))
         if not alone:
-            terms |= self._knowledge(draw, windows, seen.float(), context, shown)
+            terms |= self._knowledge(draw, windows, seen.float(), context, shown, hides)
         self.parts = {name: term.detach() for name, term in terms.items()}
         return torch.stack([WEIGHTS[name] * term for name, term in terms.items()]).sum()
 
@@ -199,20 +204,23 @@ class Task:
         among, distance = SPANS[int(torch.randint(len(SPANS), (1,), generator=host))] if slots < 32 else (32, 1)
         times = torch.randperm(among, generator=host)[:slots].sort().values
         offsets = ((2 * times[:, None] + torch.arange(2)) * distance).flatten()
-        found = footage.windows(draw, self._count(hides, slots), offsets, self.model.config.crop_size)
+        of_one = hides == "clip"
+        found = footage.windows(draw, self._count(hides, slots), offsets, self.model.config.crop_size, of_one)
         pixels = add_gliders(draw, found.pixels, offsets, GLIDER_SHARE) if hides in PREDICTED else found.pixels
-        pixels = recolour(draw, pixels, 0.12, 0.2)
+        pixels = recolour(draw, pixels.flatten(0, 1)[None] if of_one else pixels, 0.12, 0.2).view(pixels.shape)
         return Windows(pixels, found.truth[:, ::2], found.hands[:, ::2], found.source), times.to(footage.device)
 
     def _count(self, hides: str, slots: int) -> int:
         """Return how many windows of such a step cost as much as a batch."""
+        if hides == "clip":
+            return CLIP_WINDOWS
         return max(4, round(self.batch * BATCH_SLOTS / slots / (PART if hides == "part" else 1.0)))
 
     def _split(self, draw: torch.Generator, hides: str, slots: int) -> tuple[torch.Tensor, torch.Tensor, int]:
         """Return the rows of context and of hidden tokens, and how many time slots the context shows."""
         places = self.side**2
         grid = torch.arange(slots * places, device=draw.device).view(slots, places)
-        if hides == "whole":
+        if hides in ("whole", "clip"):
             return grid.flatten(), grid[:0].flatten(), slots
         if hides == "future":
             return grid[: slots // 2].flatten(), grid[slots // 2 :].flatten(), slots // 2
@@ -223,7 +231,13 @@ class Task:
         return grid[:, order[count:].sort().values].flatten(), grid[:, order[:count].sort().values].flatten(), slots
 
     def _knowledge(
-        self, draw: torch.Generator, windows: Windows, seen: torch.Tensor, context: torch.Tensor, shown: int
+        self,
+        draw: torch.Generator,
+        windows: Windows,
+        seen: torch.Tensor,
+        context: torch.Tensor,
+        shown: int,
+        hides: str,
     ) -> dict[str, torch.Tensor]:
         """Return the terms that use what is true of the first ``shown`` time slots."""
         truth, hands = windows.truth[:, :shown], windows.hands[:, :shown]
@@ -250,8 +264,8 @@ class Task:
             "across": self._told("across", moments, 2 * hands[..., 3:5], shows),
             "here": mse_loss(self.heads["here"](tokens), places_of(self.side, places).expand(*tokens.shape[:3], 2)),
         }
-        if shown >= LEAST_SLOTS_MOVING:
-            terms["moves"] = moves_loss(moments, reach, shows)
+        if hides == "clip":
+            terms["moves"] = moves_loss(moments, reach, shows, truth[..., 0].long())
         return terms
 
     def _told(self, name: str, moments: torch.Tensor, truth: torch.Tensor, shows: torch.Tensor) -> torch.Tensor:
@@ -329,19 +343,25 @@ def places_of(side: int, places: torch.Tensor) -> torch.Tensor:
     return torch.stack([places % side, places // side], dim=-1) * (2.0 / (side - 1)) - 1
 
 
-def moves_loss(moments: torch.Tensor, reach: torch.Tensor, shows: torch.Tensor) -> torch.Tensor:
-    """Return how little the slots of a window (B, S, d) differ as the hands' places (B, S, 2, 3) do: 0 alike, 1 not.
+def moves_loss(moments: torch.Tensor, reach: torch.Tensor, shows: torch.Tensor, kind: torch.Tensor) -> torch.Tensor:
+    """Return how little the slots of one clip (B, S, d) differ as its hands' places (B, S, 2, 3) do: 0 alike, 1 not.
 
-    Windows whose hands rest or are not seen (``shows``, (B, S, 2)) say nothing.
+    Slots are compared within a work (``kind``, (B, S)) and where both hands are seen (``shows``, (B, S, 2)). A clip
+    whose hands rest says nothing.
     """
-    features = moments - moments.mean(1, keepdim=True)
-    places = (reach * shows[..., None].amin(1, keepdim=True)).flatten(2)
-    places = places - places.mean(1, keepdim=True)
-    told, wanted = features @ features.mT, places @ places.mT
-    moving = (places.square().mean(1).sum(-1).sqrt() * REACH_SPREAD_M > LEAST_MOTION_M).float()
-    lengths = told.square().sum((1, 2)).sqrt() * wanted.square().sum((1, 2)).sqrt()
-    alike = (told * wanted).sum((1, 2)) / lengths.clamp_min(1e-6)
-    return ((1 - alike) * moving).sum() / moving.sum().clamp_min(1)
+    known = ((kind >= 0) & (shows.amin(-1) > 0)).flatten().float()[:, None]
+    works = torch.nn.functional.one_hot(kind.flatten().clamp_min(0), len(CLASSES)).float() * known
+
+    def centred(rows: torch.Tensor) -> torch.Tensor:
+        flat = (rows - rows.mean(0)).flatten(0, 1)
+        means = works.T @ flat / works.sum(0).clamp_min(1)[:, None]
+        return (flat - works @ means) * known
+
+    features, places = centred(moments), centred(reach.flatten(2))
+    if places.square().sum() < known.sum() * (LEAST_MOTION_M / REACH_SPREAD_M) ** 2 or known.sum() < 2:
+        return features.sum() * 0.0
+    told, wanted = features @ features.T, places @ places.T
+    return 1 - (told * wanted).sum() / (told.square().sum() * wanted.square().sum()).sqrt().clamp_min(1e-6)
 
 
 def tokens_of(pixels: torch.Tensor, patch_px: int) -> torch.Tensor:

@@ -42,7 +42,8 @@ class Footage:
     def __init__(
         self, paths: Sequence[Path], patterns: int, first_seed: int, device: torch.device, workers: int
     ) -> None:
-        spans = len(paths) * SPANS + patterns
+        self.files = len(paths)
+        spans = self.files * SPANS + patterns
         self.frames = torch.empty((spans, FRAMES, 3, SIDE_PX, SIDE_PX), dtype=torch.uint8, device=device)
         self.truth = torch.zeros((spans, FRAMES, len(TRUTH)), device=device)
         self.hands = torch.zeros((spans, FRAMES, 2, len(HANDS)), device=device)
@@ -65,18 +66,26 @@ class Footage:
         """Where the footage is."""
         return self.frames.device
 
-    def windows(self, draw: torch.Generator, count: int, offsets: torch.Tensor, size_px: int) -> Windows:
+    def windows(
+        self, draw: torch.Generator, count: int, offsets: torch.Tensor, size_px: int, of_one: bool = False
+    ) -> Windows:
         """Return ``count`` windows of random spans, the frames at ``offsets`` after a random start, cropped to
         ``size_px`` pixels; patterns are at times played backwards. ``offsets`` is on the host, so that nothing waits.
+
+        With ``of_one`` all are of one workplace or drive, cropped alike.
         """
-        row = torch.randint(len(self.frames), (count,), generator=draw, device=self.device)
+        if of_one:
+            file = torch.randint(self.files, (1,), generator=draw, device=self.device)
+            row = file * SPANS + torch.randint(SPANS, (count,), generator=draw, device=self.device)
+        else:
+            row = torch.randint(len(self.frames), (count,), generator=draw, device=self.device)
         room = FRAMES - int(offsets[-1])
         first = torch.randint(room, (count,), generator=draw, device=self.device)
         times = first[:, None] + offsets.to(self.device)
         turned = (self.truth[row, 0, 0] == -2.0) & self._chance(draw, count, 0.4)
         times = torch.where(turned[:, None], times.flip(1), times)
         frames = self.frames.view(-1, 3, SIDE_PX, SIDE_PX)[(row[:, None] * FRAMES + times).flatten()]
-        crop = _crops(draw, count)
+        crop = _crops(draw, 1).expand(count, -1, -1) if of_one else _crops(draw, count)
         pixels = _cropped(frames.view(count, len(offsets), 3, SIDE_PX, SIDE_PX), crop, size_px)
         hands = _hands_in(crop, self.hands[row[:, None], times])
         return Windows(pixels, self.truth[row[:, None], times], hands, self.source[row])
