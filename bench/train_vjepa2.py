@@ -79,6 +79,7 @@ POINT_SPREAD = 0.5
 """Spread of the place pointed at, in patches."""
 REACH_M = (0.0, 0.35, 0.45)
 REACH_SPREAD_M = 0.2
+"""Where hands usually are, from the resting head, and how far from there, in metres."""
 SAME_PLACE_M = 0.12
 """Hands this far apart are about 0.6 alike."""
 LEAST_MOTION_M = 0.03

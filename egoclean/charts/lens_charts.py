@@ -31,20 +31,20 @@ def lens_plot(curve: LensCurve, shown_half_deg: float | None = None) -> go.Figur
         )
         for name, angles, radii, (colour, width, dash) in curves
     ]
-    angles = []
+    marks = []
     if curve.limit_deg < _LARGEST_ANGLE_DEG:
-        angles.append((curve.limit_deg, f"limit {curve.limit_deg:.1f}°", theme.VERMILION, 0.02))
+        marks.append((curve.limit_deg, f"limit {curve.limit_deg:.1f}°", theme.VERMILION, 0.02))
     if shown_half_deg is not None:
-        angles.append((shown_half_deg, f"side of the view {shown_half_deg:.1f}°", theme.GREEN, 0.14))
+        marks.append((shown_half_deg, f"side of the view {shown_half_deg:.1f}°", theme.GREEN, 0.14))
     return theme.figure(
         [*traces, *_corner_point(curve)],
         x={"title": {"text": "angle from the optical axis, degrees"}},
         y={"title": {"text": "distance from the picture's centre, px"}, "rangemode": "tozero"},
         shapes=[
             theme.level(curve.corner_px, theme.ORANGE, 1, "dot"),
-            *(theme.upright(angle_deg, colour, 1.5, "dash") for angle_deg, _, colour, _ in angles),
+            *(theme.upright(angle_deg, colour, 1.5, "dash") for angle_deg, _, colour, _ in marks),
         ],
-        annotations=[_corner_label(curve), *(_angle_label(*angle) for angle in angles)],
+        annotations=[_corner_label(curve), *(_angle_label(*mark) for mark in marks)],
         hovermode="closest",
     )
 

@@ -48,7 +48,6 @@ def map_figure(
     rows: ArrayLike,
     *,
     colours: Mapping[str, str] | None = None,
-    height_px: int = 560,
 ) -> go.Figure:
     """Return windows as points on a plane, coloured by group.
 
@@ -82,7 +81,7 @@ def map_figure(
     bare = {"showticklabels": False, "showgrid": False, "zeroline": False}
     return theme.figure(
         points,
-        height_px=height_px,
+        height_px=560,
         x={**bare, "title": {"text": "first direction of greatest spread"}},
         y={**bare, "title": {"text": "second direction"}},
         dragmode="lasso",

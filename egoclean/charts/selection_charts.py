@@ -1,17 +1,14 @@
-"""Figures of a selection: what it covers, who gets picked, and where it lies among all windows."""
+"""Figures of a selection: what it covers, and who gets picked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import plotly.graph_objects as go
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from egoclean.charts import theme
-
-MOST_POINTS = 12_000
-"""Most points of a map: with their hover texts they stay under two megabytes."""
 
 _MOST_GROUPS = 40
 _DASHES = {"random": "dash", "uniform": "dot", "evenly in time": "dot", "score": "dashdot", "highest score": "dashdot"}
@@ -19,7 +16,6 @@ _DASHES = {"random": "dash", "uniform": "dot", "evenly in time": "dot", "score":
 
 def coverage_curve(
     curves: Mapping[str, tuple[ArrayLike, ArrayLike]],
-    chosen: int | None = None,
     bands: Mapping[str, tuple[ArrayLike, ArrayLike]] | None = None,
 ) -> go.Figure:
     """Return coverage over budget, one line a strategy; ``random`` is dashed grey, so that it is found at once.
@@ -27,7 +23,6 @@ def coverage_curve(
     Parameters
     ----------
     curves : for each strategy the budgets (windows) and the coverage at each, in [0, 1].
-    chosen : the budget in use, drawn as a line.
     bands : for a strategy the lowest and highest coverage over seeds, at the same budgets.
     """
     lines = []
@@ -51,13 +46,10 @@ def coverage_curve(
         line = {"color": colours[name], "dash": _DASHES.get(name, "solid"), "width": 2}
         lines.append(go.Scatter(x=x, y=y, mode="lines", name=name, line=line))
     most = max((int(np.max(budgets)) for budgets, _ in curves.values() if len(np.asarray(budgets))), default=0)
-    label = {"showarrow": False, "xanchor": "left", "yanchor": "top", "y": 1, "yref": "y domain"}
     return theme.figure(
         lines,
         x={"title": {"text": "windows chosen"}, "dtick": 1 if most <= 5 else None},
         y={"title": {"text": "share of all windows covered"}, "tickformat": ".0%", "rangemode": "tozero"},
-        shapes=[] if chosen is None else [theme.upright(chosen, theme.VERMILION, 2)],
-        annotations=[] if chosen is None else [{"x": chosen, "text": f"{chosen:,} windows", **label}],
     )
 
 
@@ -86,59 +78,7 @@ def picked_shares(names: ArrayLike, windows: ArrayLike, chosen: ArrayLike, group
     return theme.figure(bars, x={"title": {"text": group_name}}, y={"title": {"text": "share"}, "tickformat": ".0%"})
 
 
-def embedding_map(
-    places: ArrayLike, chosen: ArrayLike, ids: Sequence[str], texts: Sequence[str] | None = None
-) -> go.Figure:
-    """Return a scatter of windows on a plane, the chosen ones in front; each point carries its id in ``customdata``.
-
-    Parameters
-    ----------
-    places : shape (n, 2), such as :func:`egoclean.core.projection.plane` returns; rows with NaN are not drawn.
-    chosen : a flag a row.
-    ids : names that a lasso returns; ``texts`` : what hovering shows, such as the reason; the id when None.
-
-    Of more than 12,000 rows an evenly spaced part is drawn, of the chosen ones at most half of it; the title of the
-    figure says so.
-    """
-    points, flags = np.asarray(places, dtype=np.float64), np.asarray(chosen, dtype=np.bool_)
-    drawable = np.isfinite(points).all(axis=1)
-    front = _thinned(np.flatnonzero(drawable & flags), MOST_POINTS // 2)
-    back = _thinned(np.flatnonzero(drawable & ~flags), MOST_POINTS - len(front))
-    labels = ids if texts is None else texts
-    clouds = [
-        go.Scattergl(
-            x=np.round(points[rows, 0], 4).astype(np.float32),
-            y=np.round(points[rows, 1], 4).astype(np.float32),
-            mode="markers",
-            name=name,
-            customdata=[ids[row] for row in rows.tolist()],
-            text=[labels[row] for row in rows.tolist()],
-            hovertemplate="%{text}<extra></extra>",
-            marker={"color": colour, "size": size, "opacity": 0.75, "line": {"width": 0}},
-        )
-        for rows, name, colour, size in (
-            (back, f"left out ({int((drawable & ~flags).sum()):,})", theme.DROPPED, 5),
-            (front, f"chosen ({int((drawable & flags).sum()):,})", theme.CHOSEN, 8),
-        )
-    ]
-    drawn, all_of_them = len(front) + len(back), int(drawable.sum())
-    return theme.figure(
-        clouds,
-        height_px=520,
-        x={"title": {"text": "first direction"}},
-        y={"title": {"text": "second direction"}},
-        title={"text": f"{drawn:,} of {all_of_them:,} windows drawn"} if drawn < all_of_them else None,
-        dragmode="lasso",
-    )
-
-
 def _line_colours(count: int) -> list[str]:
     colours = [colour for colour in (theme.CHOSEN, *theme.CATEGORIES) if colour != theme.GREY]
     distinct = list(dict.fromkeys(colours))
     return [distinct[index % len(distinct)] for index in range(count)]
-
-
-def _thinned(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    if len(rows) <= most:
-        return rows
-    return rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]

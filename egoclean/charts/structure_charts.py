@@ -24,7 +24,7 @@ def quantise_similarity(matrix: NDArray[np.floating]) -> tuple[NDArray[np.uint8]
     return np.clip(np.rint((matrix - low) * scale), 0, 255).astype(np.uint8), low, high
 
 
-def similarity_figure(matrix: NDArray[np.floating], times_s: ArrayLike, *, height_px: int = 420) -> go.Figure:
+def similarity_figure(matrix: NDArray[np.floating], times_s: ArrayLike) -> go.Figure:
     """Return the self-similarity heat map; ``times_s`` are the seconds of the matrix's rows.
 
     Raises
@@ -57,7 +57,7 @@ def similarity_figure(matrix: NDArray[np.floating], times_s: ArrayLike, *, heigh
     )
     return theme.figure(
         [heat_map],
-        height_px=height_px,
+        height_px=420,
         x={"constrain": "domain"},
         y={"constrain": "domain", "autorange": "reversed", "scaleanchor": "x", "title": {"text": "seconds"}},
         dragmode="select",
@@ -65,9 +65,7 @@ def similarity_figure(matrix: NDArray[np.floating], times_s: ArrayLike, *, heigh
     )
 
 
-def lag_spectrum_figure(
-    lags_s: ArrayLike, spectrum: ArrayLike, period_s: float | None = None, *, height_px: int = 280
-) -> go.Figure:
+def lag_spectrum_figure(lags_s: ArrayLike, spectrum: ArrayLike, period_s: float | None = None) -> go.Figure:
     """Return how alike moments are that lie ``lag`` apart, with the period and its multiples marked."""
     lags = np.asarray(lags_s, dtype=np.float64)
     kept = slice(None, None, max(1, len(lags) // 4000))
@@ -88,7 +86,7 @@ def lag_spectrum_figure(
         labels.append({"x": period_s, "y": 1, "yref": "y domain", **label})
     return theme.figure(
         [curve],
-        height_px=height_px,
+        height_px=280,
         x={"title": {"text": "seconds apart"}},
         y={"title": {"text": "mean similarity"}},
         shapes=lines,
