@@ -1,6 +1,6 @@
 """Pictures of every page, light and dark: ``python -m tests.browser.screenshots --project DIR``.
 
-At 1280 pixels; each becomes ``docs/screenshots/PAGE-SCHEME.webp``, at most 150 kB. The overview is also kept as PNG.
+At 1280 pixels; each becomes ``docs/screenshots/PAGE-SCHEME.webp``, at most 150 kB.
 """
 
 from __future__ import annotations
@@ -50,8 +50,6 @@ def shoot(address: str, out: Path, pages: list[str], schemes: list[str], browser
             page.set_viewport_size({"width": WIDTH_PX, "height": max(HEIGHT_PX, min(height, TALLEST_PX))})
             page.wait_for_timeout(SETTLE_MS)
             save(page.screenshot(), out / f"{name}{suffix}-{scheme}.webp")
-            if name == "overview" and not suffix:
-                save(page.screenshot(), out / f"{name}-{scheme}.png")
             page.set_viewport_size({"width": WIDTH_PX, "height": HEIGHT_PX})
         for error in tab.errors:
             sys.stderr.write(f"{scheme}: {error}\n")
@@ -59,12 +57,9 @@ def shoot(address: str, out: Path, pages: list[str], schemes: list[str], browser
 
 
 def save(png: bytes, path: Path) -> None:
-    """Write a picture in the format of its name, as good as fits into 150 kB."""
+    """Write a picture as WebP, as good as fits into 150 kB."""
     picture = Image.open(io.BytesIO(png)).convert("RGB")
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.suffix == ".png":
-        picture.quantize(128).save(path, optimize=True)
-        return
     for quality in (88, 80, 70, 55, 40):
         picture.save(path, quality=quality, method=6)
         if path.stat().st_size <= MOST_BYTES:
