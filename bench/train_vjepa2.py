@@ -29,7 +29,16 @@ from torch.nn.functional import (
     scaled_dot_product_attention,
     smooth_l1_loss,
 )
-from training_batches import Footage, Windows, add_gliders, half_precision, normalised, recolour, start_evenly
+from training_batches import (
+    Footage,
+    Windows,
+    add_gliders,
+    change_light,
+    half_precision,
+    normalised,
+    recolour,
+    start_evenly,
+)
 from training_footage import CLASSES
 from transformers import VJEPA2Model
 
@@ -72,7 +81,9 @@ WEIGHTS = {
     "moves": 3.0,
 }
 SLOTS_COMPARED = 4
-HANDS_WEIGHT, LIGHT_WEIGHT, PLACE_WEIGHT, RARE_WEIGHT = 0.8, 1.0, 0.45, 0.6
+HANDS_WEIGHT, LIGHT_WEIGHT, PLACE_WEIGHT, RARE_WEIGHT = 0.8, 1.3, 0.45, 0.6
+CHANGED_LIGHT = {False: 0.08, True: 0.3}
+"""Share of the windows whose light is changed besides, in a batch of all footage and of one clip: few files show it."""
 HAND_CELLS = 2
 """In how many rows and columns of cells a patch tells where a hand is."""
 POINT_SPREAD = 0.5
@@ -207,9 +218,14 @@ class Task:
         offsets = ((2 * times[:, None] + torch.arange(2)) * distance).flatten()
         of_one = hides == "clip"
         found = footage.windows(draw, self._count(hides, slots), offsets, self.model.config.crop_size, of_one)
+        truth = found.truth[:, ::2]
         pixels = add_gliders(draw, found.pixels, offsets, GLIDER_SHARE) if hides in PREDICTED else found.pixels
+        changed = torch.rand(len(truth), generator=draw, device=truth.device) < CHANGED_LIGHT[of_one]
+        changed &= ((truth[..., 0] >= 0) & (truth[..., 2] == 0)).all(1)
+        pixels = change_light(draw, pixels, offsets, changed)
+        truth[..., 2] += changed[:, None]
         pixels = recolour(draw, pixels.flatten(0, 1)[None] if of_one else pixels, 0.12, 0.2).view(pixels.shape)
-        return Windows(pixels, found.truth[:, ::2], found.hands[:, ::2], found.source), times.to(footage.device)
+        return Windows(pixels, truth, found.hands[:, ::2], found.source), times.to(footage.device)
 
     def _count(self, hides: str, slots: int) -> int:
         """Return how many windows of such a step cost as much as a batch."""

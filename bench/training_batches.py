@@ -19,6 +19,9 @@ from egoclean.models.pixels import IMAGENET_MEAN, IMAGENET_STD
 
 LEAST_SIDE = 0.72
 """Shortest side of a crop, as a share of the picture's."""
+LIGHT_CASTS = ((1.24, 0.98, 0.72), (0.76, 0.97, 1.26))
+FLICKER, FLICKER_FRAMES = (0.75, 1.1), 6
+"""Least and largest gain of a flickering light, and how many frames it takes from one to the next."""
 
 
 @dataclass(frozen=True)
@@ -158,6 +161,28 @@ def add_gliders(draw: torch.Generator, pixels: torch.Tensor, offsets: torch.Tens
     seen = seen.view(count, 3, times, side, side).transpose(1, 2)
     cover = cover[:, :, None].to(pixels.dtype)
     return pixels * (1 - cover) + seen * cover
+
+
+def change_light(
+    draw: torch.Generator, pixels: torch.Tensor, offsets: torch.Tensor, changed: torch.Tensor
+) -> torch.Tensor:
+    """Return ``pixels`` (B, T, 3, H, W) in which the windows ``changed`` (B,) are in a light that has changed.
+
+    It is warm or cold, comes from one side and flickers, as a light change of a demo world does, in other measure.
+    """
+    count, side = len(pixels), pixels.shape[-1]
+    casts = torch.tensor(LIGHT_CASTS, device=pixels.device)
+    cast = casts[torch.randint(len(casts), (count,), generator=draw, device=pixels.device)]
+    cast = 1 + (cast - 1) * _uniform(draw, (count, 1), 0.7, 1.3)
+    tilt = _uniform(draw, (count, 1), 0.2, 0.5) * _uniform(draw, (count, 1), -1.0, 1.0).sign()
+    across = (torch.arange(side, device=pixels.device) + 0.5) / side * 2 - 1
+    beats = 2 + int(offsets[-1] - offsets[0]) // FLICKER_FRAMES
+    flicker = _uniform(draw, (count, 1, beats + 1), *FLICKER)
+    moment = ((offsets - offsets[0]).float() / FLICKER_FRAMES).to(pixels.device)
+    before, share = moment.long(), moment.frac()
+    gain = flicker[:, 0, before] * (1 - share) + flicker[:, 0, before + 1] * share
+    light = gain[:, :, None, None, None] * cast[:, None, :, None, None] * (1 + tilt * across)[:, None, None, None, :]
+    return torch.where(changed[:, None, None, None, None], (pixels * light).clamp(0, 1), pixels).to(pixels.dtype)
 
 
 def recolour(draw: torch.Generator, pixels: torch.Tensor, strength: float, shuffle: float) -> torch.Tensor:

@@ -20,7 +20,8 @@ from threadpoolctl import threadpool_limits
 
 from egoclean.config import StructureConfig
 from egoclean.core.anomaly import Anomaly, moving_average, published_anomalies
-from egoclean.core.gaps import GAP, cut_out, gap_spans, whole_cycles
+from egoclean.core.gaps import cut_out, gap_spans, whole_cycles
+from egoclean.core.interruptions import odd_stretches
 from egoclean.core.period import Period, PeriodOverTime, estimate_period, lag_spectrum, period_over_time
 from egoclean.core.repeats import Cycle, cycle_starts, describe_cycles, regularity
 from egoclean.core.segments import (
@@ -35,7 +36,7 @@ from egoclean.core.segments import (
 from egoclean.core.shifts import APART_S, Shift, find_shifts, match_residuals
 from egoclean.core.similarity import Float32, Float64, Floats, autocorrelation, change_signal, regress_out, typicality
 from egoclean.core.stream import Stream, make_stream, slower
-from egoclean.core.work import REPETITIVE, Segment, Segmentation, Work, find_segments
+from egoclean.core.work import Segment, Segmentation, Work, find_segments
 
 LEAST_SEGMENT_S = 0.6
 """The edge of a shift this close to a boundary is that boundary."""
@@ -160,7 +161,7 @@ def _analyse(
     by_work = [whole_cycles(_cycles(stream, work), gaps) for work in parts.works]
     period = _main_period(parts.works, by_work)
     cycles = tuple(sorted((cycle for found in by_work for cycle in found), key=lambda cycle: cycle.start_s))
-    odd = [*_odd_stretches(segments, config.minimum_anomaly_s), *_shifted(shifts, coarse, config.minimum_anomaly_s)]
+    odd = [*odd_stretches(segments, config.minimum_anomaly_s), *_shifted(shifts, coarse, config.minimum_anomaly_s)]
     left, explained = (None, None) if covariates is None else regress_out(change, covariates)
     apart_from_clip = typicality(embeddings)
     apart_from_worker = None if elsewhere is None else typicality(embeddings, elsewhere)
@@ -246,27 +247,6 @@ def _cycles(stream: Stream, work: Work) -> tuple[Cycle, ...]:
     return describe_cycles(
         stream, [cycle_starts(stream, first, stop, work.period.period_s) for first, stop in work.spans]
     )
-
-
-def _odd_stretches(segments: tuple[Segment, ...], minimum_s: float) -> tuple[Anomaly, ...]:
-    if not any(segment.label == REPETITIVE for segment in segments):
-        return ()
-    runs: list[list[Segment]] = []
-    for before, segment in zip((None, *segments[:-1]), segments, strict=True):
-        if segment.label in (REPETITIVE, GAP):
-            continue
-        if before is not None and before.label not in (REPETITIVE, GAP):
-            runs[-1].append(segment)
-        else:
-            runs.append([segment])
-    found = []
-    for run in runs:
-        worst = min(run, key=lambda segment: segment.recurrence)
-        start_s, stop_s = run[0].start_s, run[-1].stop_s
-        if stop_s - start_s >= minimum_s:
-            peak_s = (worst.start_s + worst.stop_s) / 2
-            found.append(Anomaly(start_s, stop_s, peak_s, 1.0 - worst.recurrence, 0.5, "recurrence", worst.label))
-    return tuple(found)
 
 
 def _with_rarity(anomaly: Anomaly, centres_s: Float64, here: Float64, elsewhere: Float64 | None) -> Anomaly:
