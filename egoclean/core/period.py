@@ -29,7 +29,7 @@ LEAST_REPEATS_OF_A_PART = 1.6
 SHORTEST_SPAN_S, LONGEST_SPAN_S = 20.0, 120.0
 """Shortest and longest span of the sliding lag spectrum."""
 
-_BASE_SHARE = 0.75
+_BASE_SHARE = 0.66
 _LEAST_CONTRAST = 0.2
 _LEAST_CONSISTENCY = 3.0
 
