@@ -26,7 +26,7 @@ from egoclean.verbs.evaluate import known_truth, read_truth, truth_of_clip
 
 Span = tuple[float, float]
 
-_TABLES = {"anomalies": "anomaly", "cycles": "cycle", "segments": "segment"}
+_TABLES = ("cycles", "segments", "anomalies")
 _LOOP_MOST_S = 8.0
 _PICTURE_ROW_PX = 64
 _PICTURES_PX = 640
@@ -144,18 +144,16 @@ def lag_figure(structure: Mapping[str, Any]) -> go.Figure:
 
 
 def show_tables(library: Library, structure: Mapping[str, Any], clip: ClipRow) -> tuple[float, float] | None:
-    """Show anomalies, cycles and segments as tables; return the span of the selected row, or None.
+    """Show cycles, segments or anomalies as a table; return the span of the selected row, or None.
 
     Each cycle has its first frame, so that one look says whether cycles start alike.
     """
-    chosen = None
-    for tab, (name, _) in zip(
-        st.tabs([f"{name.capitalize()} ({len(structure[name])})" for name in _TABLES]), _TABLES.items(), strict=True
-    ):
-        with tab:
-            chosen = _show_spans(library, structure, name, clip.clip_id) or chosen
-            if name == "anomalies":
-                show_others(structure)
+    tabs = st.tabs([name.capitalize() for name in _TABLES], key="structure_table", on_change="rerun")
+    name, tab = next((name, tab) for name, tab in zip(_TABLES, tabs, strict=True) if tab.open)
+    with tab:
+        chosen = _show_spans(library, structure, name, clip.clip_id)
+        if name == "anomalies":
+            show_others(structure)
     return chosen
 
 
