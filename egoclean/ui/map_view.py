@@ -98,9 +98,10 @@ def heading(windows: pd.DataFrame) -> str:
 
 def show_table(library: Library, windows: pd.DataFrame) -> pd.Series | None:
     """Show the windows as a table, with whether each was chosen and why; return the selected one, or None."""
-    reasons = _reasons(library, windows)
-    table = windows.assign(status=_status(library, windows), reason=windows["row"].map(reasons).fillna(""))
-    return windows_table.show(library, table, _SHOWN, key="map_rows")
+    first = windows.head(windows_table.MOST_ROWS + 1)
+    reasons = _reasons(library, first)
+    table = first.assign(status=_status(library, first), reason=first["row"].map(reasons).fillna(""))
+    return windows_table.show(library, table, _SHOWN, key="map_rows", of=len(windows))
 
 
 def _status(library: Library, windows: pd.DataFrame) -> pd.Series:

@@ -27,7 +27,16 @@ _CORRELATED = 20_000
 _LARGE = 50_000
 
 
-def pick_signal(library: Library, windows: pd.DataFrame) -> str:
+@st.fragment
+def show_signal(library: Library, windows: pd.DataFrame) -> None:
+    """Show all there is to see of the signal that a person picks; the rest of the page need not wait for it."""
+    signal = _pick_signal(library, windows)
+    _show_thresholds(library, windows, signal)
+    _show_explanations(library, windows, signal)
+    _show_order(library, windows, signal)
+
+
+def _pick_signal(library: Library, windows: pd.DataFrame) -> str:
     """Return the signal a person looks at: one that at least one window has."""
     offered = loaders.known_signals(library, SIGNALS)
     if len(windows) > _LARGE:
@@ -45,7 +54,7 @@ def pick_signal(library: Library, windows: pd.DataFrame) -> str:
 
 
 @st.fragment
-def show_thresholds(library: Library, windows: pd.DataFrame, signal: str) -> None:
+def _show_thresholds(library: Library, windows: pd.DataFrame, signal: str) -> None:
     """Show the histogram of a signal with two thresholds, and at once what they keep, in windows and footage."""
     order = loaders.signal_order(library, signal)
     least, most = float(order.values[0]), float(order.values[-1])
@@ -81,7 +90,7 @@ def show_thresholds(library: Library, windows: pd.DataFrame, signal: str) -> Non
     _show_examples(library, windows, signal, high if lowest is None else low)
 
 
-def show_explanations(library: Library, windows: pd.DataFrame, signal: str) -> None:
+def _show_explanations(library: Library, windows: pd.DataFrame, signal: str) -> None:
     """Show how far plain properties of the picture rank the windows as the signal does."""
     found, looked_at = _explanations(library, loaders.file_stamp(library.windows_file), signal)
     if not found:
@@ -102,7 +111,7 @@ def show_explanations(library: Library, windows: pd.DataFrame, signal: str) -> N
 
 
 @st.fragment
-def show_order(library: Library, windows: pd.DataFrame, signal: str) -> None:
+def _show_order(library: Library, windows: pd.DataFrame, signal: str) -> None:
     """Show the windows at one end of a signal, one of them playing, and what the model fills in for it."""
     st.subheader("Windows in order", anchor=False)
     ranking, look = st.columns(2, gap="medium")
@@ -174,11 +183,14 @@ def _explanations(_library: Library, stamp: loaders.Stamp, signal: str) -> tuple
 
 def _show_examples(library: Library, windows: pd.DataFrame, signal: str, line: float) -> None:
     order = loaders.signal_order(library, signal)
-    near = windows.iloc[order.near(line, _EXAMPLES)]
     moved = line not in (order.values[0], order.values[-1])
     label = f"Windows just below and just above {line:.4g}"
-    with st.expander(label, icon=":material/vertical_align_center:", expanded=moved):
-        near = near.assign(side=near[signal].ge(line).map({True: "above", False: "below"}))
+    shown = st.expander(label, icon=":material/vertical_align_center:", expanded=moved, on_change="rerun")
+    if not shown.open:
+        return
+    near = windows.iloc[order.near(line, _EXAMPLES)]
+    near = near.assign(side=near[signal].ge(line).map({True: "above", False: "below"}))
+    with shown:
         window = windows_table.show(library, near, ("side", "clip", "window", "start_s", signal), f"near_{signal}")
         if window is not None:
             clip_view.show_window(library, window, key="near_player")
