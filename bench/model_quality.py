@@ -28,6 +28,8 @@ from egoclean.models.vjepa2 import load_embedder
 
 Columns = dict[str, NDArray[np.float64]]
 BATCH = 8
+MORE_THAN_AN_EVENT = 10
+"""Neighbours asked for so that the windows of one event, about eight, cannot vouch for one another."""
 
 
 def main() -> None:
@@ -63,6 +65,8 @@ def measure(clips: list[ClipData], seeds: list[int]) -> dict[str, Any]:
     near = unit(vectors, centred=True)
     columns["neighbour distance, all clips"] = neighbour_distance(near, names, starts_s, own_clip=False)
     columns["neighbour distance, own clip"] = neighbour_distance(near, names, starts_s, own_clip=True)
+    many = f"neighbour distance, own clip, {MORE_THAN_AN_EVENT} nearest"
+    columns[many] = neighbour_distance(near, names, starts_s, own_clip=True, k=MORE_THAN_AN_EVENT)
     pixels = np.concatenate([_thumbnails(clip) for clip in clips])
     signals = {name: values for name, values in columns.items() if name not in _HELPERS}
     trivial = {name: columns[name] for name in TRIVIAL_SIGNALS}

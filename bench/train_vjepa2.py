@@ -22,7 +22,6 @@ import torch
 from torch.nn.functional import (
     adaptive_avg_pool2d,
     cross_entropy,
-    l1_loss,
     layer_norm,
     mse_loss,
     normalize,
@@ -52,7 +51,7 @@ STAGES = (
         0.8,
         (("clip", 16), ("whole", 1), ("clip", 32), ("whole", 8), ("clip", 8), ("part", 8), ("clip", 16), ("places", 8)),
     ),
-    (1.0, (("future", 32), ("future", 16))),
+    (1.0, (("future", 16), ("future", 16), ("future", 16), ("future", 32))),
 )
 """Up to which share of the training: what a step hides and how many time slots it sees, taken in turn. Single slots of
 many windows teach most at first, what is to be seen; then come longer spans; last the predictor learns alone, on the
@@ -67,6 +66,8 @@ CLIP_WINDOWS = 6
 SPANS = ((16, 1), (32, 1), (32, 1), (16, 2))
 """Of how many slots they are drawn, and the distance of frames."""
 HIDDEN_SHARE = 0.6
+SOON_SLOTS = 4
+"""How far ahead, in slots, a prediction weighs half: later ones are mostly chance."""
 GLIDER_SHARE = 0.7
 WEIGHTS = {
     "predict": 1.0,
@@ -182,7 +183,8 @@ class Task:
                 with torch.no_grad():
                     wanted = encode(self.target, tokens, position, self.side)[:, hidden]
                 guess = predict(self.model.predictor, seen, position[context], position[hidden], self.side)
-                terms["predict"] = l1_loss(guess.float(), layer_norm(wanted.float(), (wanted.shape[-1],)))
+                missed = (guess.float() - layer_norm(wanted.float(), (wanted.shape[-1],))).abs().mean(-1)
+                terms["predict"] = soonest_first(missed, places) if hides == "future" else missed.mean()
         if not alone:
             terms |= self._knowledge(draw, windows, seen.float(), context, shown, hides)
         self.parts = {name: term.detach() for name, term in terms.items()}
@@ -353,6 +355,13 @@ def point_loss(answers: torch.Tensor, hands: torch.Tensor, places: torch.Tensor,
     told = answers.unflatten(-1, (2, -1)).permute(0, 1, 3, 2, 4).flatten(3).log_softmax(-1)
     shown = (weight > 1.0).float()
     return -((wanted * told).sum(-1) * shown).sum() / shown.sum().clamp_min(1)
+
+
+def soonest_first(missed: torch.Tensor, places: int) -> torch.Tensor:
+    """Return the mean of what was missed (B, slots * places), the next slots weighing more than those far ahead."""
+    slots = missed.unflatten(1, (-1, places)).mean((0, 2))
+    weight = 1 / (1 + torch.arange(len(slots), device=missed.device) / SOON_SLOTS)
+    return (slots * weight).sum() / weight.sum()
 
 
 def places_of(side: int, places: torch.Tensor) -> torch.Tensor:
