@@ -22,7 +22,7 @@ APART_S = 2.6
 SHORTEST_S, LONGEST_S = 4.0, 14.0
 """Shortest and longest stretch looked for."""
 
-LEAST_SEPARATION = 3.15
+LEAST_SEPARATION = 3.6
 """Least distance, in spreads, of a 6 s stretch's lower quartile above the rest's upper quartile along its direction.
 
 A shorter stretch must stand as much clearer as its mean is less certain, ``sqrt(6 s / length)``; past 7 s nothing more
