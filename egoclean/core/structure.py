@@ -44,8 +44,9 @@ LEAST_SEGMENT_S = 0.6
 CLOSE_SHARE = 0.1
 """A lower penalty is kept when the share of repeating time it gives is at most this much below the greatest."""
 
-LEAST_CONFIDENCE = 0.22
-"""Least confidence of a clip's clearest period: each way to cut a clip is a further chance to find one by luck."""
+LEAST_CONFIDENCE, SURE_REPEATS = 0.22, 7.0
+"""Least confidence of a clip's clearest period: each way to cut a clip is a further chance to find one by luck. A clip
+with fewer repeats, over all its works, must be as much clearer: what wanders slowly comes back by itself."""
 
 STRUCTURE_VERSION = 2
 """Version of ``NAME_structure.json``."""
@@ -222,15 +223,20 @@ def _segment(stream: Stream) -> tuple[Stream, Float32, Segmentation]:
     tried: list[Segmentation] = []
     for edges in {tuple(edges.tolist()): edges for edges in usual}.values():
         parts = find_segments(stream, coarse, rows, edges)
-        if parts.confidence() >= LEAST_CONFIDENCE:
+        if _is_believed(parts, stream.step_s):
             tried.append(parts)
             if tried[0].worked_share() >= 1.0 - CLOSE_SHARE:
                 break  # no other can give much more
     if not tried:
         parts = find_segments(stream, coarse, rows, strict)
-        return coarse, rows, parts if parts.confidence() >= LEAST_CONFIDENCE else parts.without_periods()
+        return coarse, rows, parts if _is_believed(parts, stream.step_s) else parts.without_periods()
     most = max(parts.worked_share() for parts in tried)
     return coarse, rows, next(parts for parts in tried if parts.worked_share() >= most - CLOSE_SHARE)
+
+
+def _is_believed(parts: Segmentation, step_s: float) -> bool:
+    repeats = parts.repeats(step_s)
+    return repeats > 0 and parts.confidence() >= LEAST_CONFIDENCE * max(1.0, SURE_REPEATS / repeats)
 
 
 def _main_period(works: Sequence[Work], cycles: Sequence[tuple[Cycle, ...]]) -> Period:

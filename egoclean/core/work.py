@@ -216,6 +216,14 @@ class Segmentation:
         """Return the confidence of the clearest period; 0 when nothing repeats."""
         return max((work.period.confidence for work in self.works if work.label == REPETITIVE), default=0.0)
 
+    def repeats(self, step_s: float) -> float:
+        """Return how many cycles long the repeating works are together, at ``step_s`` seconds a point."""
+        return sum(
+            work.worked_points() * step_s / work.period.period_s
+            for work in self.works
+            if work.period.period_s is not None
+        )
+
     def without_periods(self) -> Segmentation:
         """Return the segmentation with no work called repeating, because its periods are too weak to be believed."""
         total = sum(work.worked_points() for work in self.works)
