@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from egoclean.core import anomaly, period, recognise, repeats, segments, similarity, stream, work
+from egoclean.core import anomaly, period, recognise, repeats, segments, similarity, stream, structure, work
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -381,3 +381,13 @@ def test_each_penalty_gives_its_own_cut():
     cuts = segments.change_points_of_each(profile, 5, 1.0, 5, (4.0, 1e6))
     assert cuts[0].tolist() == segments.change_points(profile, 5, 1.0, 5, 4.0).tolist()
     assert cuts[1].tolist() == [0, 110]
+
+
+@pytest.mark.parametrize(("seconds", "believed"), [(40.0, True), (24.0, False)])
+def test_fewer_repeats_need_a_clearer_period(seconds, believed):
+    found = period.Period(5.0, 0.25, 0.25, 9.0, "")
+    works = (work.Work(((0, round(seconds * 10)),), found, 0.1, "repetitive"),)
+    parts = work.Segmentation(np.array([0, round(seconds * 5)]), np.array([0]), np.array([1.0]), works)
+    assert parts.repeats(0.1) == pytest.approx(seconds / 5.0)
+    assert structure._is_believed(parts, 0.1) is believed
+    assert not structure._is_believed(parts.without_periods(), 0.1)
