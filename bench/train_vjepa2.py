@@ -372,8 +372,8 @@ def places_of(side: int, places: torch.Tensor) -> torch.Tensor:
 def moves_loss(moments: torch.Tensor, reach: torch.Tensor, shows: torch.Tensor, kind: torch.Tensor) -> torch.Tensor:
     """Return how little the slots of one clip (B, S, d) differ as its hands' places (B, S, 2, 3) do: 0 alike, 1 not.
 
-    Slots are compared within a work (``kind``, (B, S)) and where both hands are seen (``shows``, (B, S, 2)). A clip
-    whose hands rest says nothing.
+    Slots are compared within a work (``kind``, (B, S)) and where both hands are seen (``shows``, (B, S, 2)); works
+    count alike, however far their hands go. One whose hands rest says nothing.
     """
     known = ((kind >= 0) & (shows.amin(-1) > 0)).flatten().float()[:, None]
     works = torch.nn.functional.one_hot(kind.flatten().clamp_min(0), len(CLASSES)).float() * known
@@ -384,10 +384,17 @@ def moves_loss(moments: torch.Tensor, reach: torch.Tensor, shows: torch.Tensor, 
         return (flat - works @ means) * known
 
     features, places = centred(moments), centred(reach.flatten(2))
-    if places.square().sum() < known.sum() * (LEAST_MOTION_M / REACH_SPREAD_M) ** 2 or known.sum() < 2:
+    least = (LEAST_MOTION_M / REACH_SPREAD_M) ** 2
+    moving = (works.T @ places.square()).sum(1) > works.sum(0).clamp_min(2) * least
+    if not bool(moving.any()):
         return features.sum() * 0.0
-    told, wanted = features @ features.T, places @ places.T
-    return 1 - (told * wanted).sum() / (told.square().sum() * wanted.square().sum()).sqrt().clamp_min(1e-6)
+    missed = []
+    for work in works.T[moving]:
+        rows = work.bool()
+        told, wanted = features[rows] @ features[rows].T, places[rows] @ places[rows].T
+        alike = (told * wanted).sum() / (told.square().sum() * wanted.square().sum()).sqrt().clamp_min(1e-6)
+        missed.append(1 - alike)
+    return torch.stack(missed).mean()
 
 
 def tokens_of(pixels: torch.Tensor, patch_px: int) -> torch.Tensor:

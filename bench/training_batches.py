@@ -12,13 +12,15 @@ from pathlib import Path
 
 import torch
 from torch.nn.functional import affine_grid, avg_pool2d, grid_sample, interpolate
-from training_footage import FRAMES, HANDS, SIDE_PX, SPANS, TRUTH, read_footage
+from training_footage import CLASSES, FRAMES, HANDS, SIDE_PX, SPANS, TRUTH, read_footage
 from training_patterns import draw_pattern
 
 from egoclean.models.pixels import IMAGENET_MEAN, IMAGENET_STD
 
 LEAST_SIDE = 0.72
 """Shortest side of a crop, as a share of the picture's."""
+FAINT_WORKS, FAINT_TIMES = ("screw", "wipe"), 3.0
+"""Works whose hands move little, and how much more often a clip of them is taken when a batch is of one."""
 LIGHT_CASTS = ((1.24, 0.98, 0.72), (0.76, 0.97, 1.26))
 FLICKER, FLICKER_FRAMES = (0.75, 1.1), 6
 """Least and largest gain of a flickering light, and how many frames it takes from one to the next."""
@@ -63,6 +65,9 @@ class Footage:
             for row, frames in enumerate(drawn, len(paths) * SPANS):
                 self.frames[row] = torch.from_numpy(frames).to(device).permute(0, 3, 1, 2)
                 self.truth[row, :, 0] = -2.0
+        faint = torch.tensor([CLASSES.index(name) for name in FAINT_WORKS], device=device)
+        shows = torch.isin(self.truth[: self.files * SPANS, :, 0], faint.float()).view(self.files, -1)
+        self.file_weights = 1.0 + (FAINT_TIMES - 1.0) * shows.any(1).float()
 
     @property
     def device(self) -> torch.device:
@@ -75,10 +80,10 @@ class Footage:
         """Return ``count`` windows of random spans, the frames at ``offsets`` after a random start, cropped to
         ``size_px`` pixels; patterns are at times played backwards. ``offsets`` is on the host, so that nothing waits.
 
-        With ``of_one`` all are of one workplace or drive, cropped alike.
+        With ``of_one`` all are of one workplace or drive, cropped alike, more often of one with ``FAINT_WORKS``.
         """
         if of_one:
-            file = torch.randint(self.files, (1,), generator=draw, device=self.device)
+            file = torch.multinomial(self.file_weights, 1, generator=draw)
             row = file * SPANS + torch.randint(SPANS, (count,), generator=draw, device=self.device)
         else:
             row = torch.randint(len(self.frames), (count,), generator=draw, device=self.device)

@@ -20,7 +20,7 @@ PHASES = 16
 """Moments of a cycle that are compared with the median cycle."""
 
 _SHORTEST, _LONGEST = 0.65, 1.5
-_TEMPO_WEIGHT = 1.5
+_TEMPO_WEIGHT = 3.0
 _LEAST_SHARE = 0.5
 
 
@@ -41,9 +41,10 @@ class Cycle:
 def cycle_starts(stream: Stream, first: int, stop: int, period_s: float) -> NDArray[np.int64]:
     """Return the points where cycles start in ``[first, stop)``, with the end of the last one; empty under two.
 
-    The chain maximises the sum over its links of ``likeness - 1.5 log(length / period)^2``, where likeness is the
-    mean similarity over half a period around both ends of a link; links are 0.65 to 1.5 periods long. A cycle that
-    the stretch's start or end cuts off is added when at least half of it is there.
+    The chain maximises the sum over its links of ``likeness * length / period - 3 log(length / period)^2``, where
+    likeness is the mean similarity over half a period around both ends of a link; links are 0.65 to 1.5 periods long.
+    A link counts by its length, or more and shorter cycles would win wherever all moments are alike. A cycle that the
+    stretch's start or end cuts off is added when at least half of it is there.
     """
     period = period_s / stream.step_s
     shortest, longest = max(1, int(_SHORTEST * period)), int(np.ceil(_LONGEST * period))
@@ -80,8 +81,8 @@ def _link_gains(values: Float64, lags: NDArray[np.int64], period: float) -> Floa
     width = max(1, round(period / 2))
     for column, lag in enumerate(lags):
         alike = np.einsum("ij,ij->i", values[:-lag], values[lag:])
-        gains[: len(alike), column] = uniform_filter1d(alike, min(width, len(alike)), mode="nearest")
-        gains[: len(alike), column] -= _TEMPO_WEIGHT * np.log(lag / period) ** 2
+        likeness = uniform_filter1d(alike, min(width, len(alike)), mode="nearest")
+        gains[: len(alike), column] = likeness * lag / period - _TEMPO_WEIGHT * np.log(lag / period) ** 2
     return gains
 
 
