@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -34,6 +35,8 @@ from egoclean.core.selection_input import SelectionInput
 
 WIDTH, INTRINSIC, CLUSTERS, DUPLICATES, BLOCK = 1024, 32, 1000, 0.2, 50_000
 MOST_PAIRS = 20_000
+THRESHOLDS = (-0.5, 0.0, 0.5, -1.0, -0.5)
+"""Least scores that the threshold is moved to, one after the other; scores are spread as a standard normal."""
 
 
 def write_rows(path: Path, rows: int, kind: str, seed: int = 0) -> None:
@@ -122,10 +125,12 @@ def main() -> None:
     clock, config = Clock(), SelectConfig(budget="10%")
     prepared = clock("graph", lambda: prepare(data))
     selection = clock("selection", lambda: select(data, config, prepared))
-    moved = SelectConfig(budget="10%", minimum_score=-0.5)
+    moved = [SelectConfig(budget="10%", minimum_score=score) for score in THRESHOLDS]
     clock("budget move", lambda: selection.cut(parse_budget("7%")).reason_counts())
-    clock("threshold count", lambda: int(eligible_rows(data, moved).sum()))
-    clock("threshold move", lambda: select(data, moved, prepared))
+    clock("threshold count", lambda: int(eligible_rows(data, moved[0]).sum()))
+    for score, settings in zip(THRESHOLDS, moved, strict=True):
+        clock(f"threshold moved to {score}", partial(select, data, settings, prepared))
+    moves_s = [step["wall_s"] for name, step in clock.steps.items() if name.startswith("threshold moved")]
     nearness = {"egoclean": mean_nearness(embeddings, selection.rows)} if arguments.rows <= MOST_PAIRS else {}
     if nearness and importlib.util.find_spec("apricot") is not None:
         apricot_order(embeddings[:500], 20)  # compiles it
@@ -147,6 +152,7 @@ def main() -> None:
         "coverage": float(selection.gains.sum()),
         "mean_nearness": nearness,
         "steps": clock.steps,
+        "threshold_move_wall_s": {"median": float(np.median(moves_s)), "slowest": max(moves_s)},
         "peak_bytes": peak_bytes,
         "cores": os.cpu_count(),
         "load_average": os.getloadavg()[0],

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
+from scipy.ndimage import gaussian_filter1d, uniform_filter1d
 from scipy.signal import find_peaks
 
 from egoclean.core.similarity import Float64, diagonal_sums
@@ -29,8 +29,13 @@ LEAST_REPEATS_OF_A_PART = 1.6
 SHORTEST_SPAN_S, LONGEST_SPAN_S = 20.0, 120.0
 """Shortest and longest span of the sliding lag spectrum."""
 
+DRIFT_S = 4.5
+"""What changes more slowly than this, such as where the head looks, is taken off where it hides the work's period."""
+
 _BASE_SHARE = 0.66
 _LEAST_CONTRAST = 0.2
+_LEAST_SECOND = 0.5
+_LEAST_STEADY_CONTRAST = 0.32
 _LEAST_CONSISTENCY = 3.0
 
 
@@ -121,11 +126,22 @@ def estimate_period(parts: Sequence[Stream], longest_s: float = 60.0) -> Period:
     The spectra of the parts are pooled, pairs of points within a part only. A multiple of the base stands no higher
     than the base and a fraction of it lower, so the shortest peak among the high ones is the base. Claimed only when
     the parts hold :data:`LEAST_REPEATS` of it, the peak stands clear of the spectrum around it, and it does so from
-    cycle to cycle. All parts have the same step.
+    cycle to cycle. Where there is none, work of small strokes may be hidden by where the head looks: what changes more
+    slowly than :data:`DRIFT_S` is taken off, and a period must then stand clearer and come again at its double, since
+    noise without its slow part is a wave too. All parts have the same step.
     """
     parts = [part for part in parts if len(part.values)]
     if not parts:
         return Period(None, 0.0, 0.0, 0.0, "there is nothing that could repeat")
+    found = _shortest_high_peak(parts, longest_s, _LEAST_CONTRAST)
+    if found.period_s is None:
+        steady = [_without_drift(part) for part in parts]
+        again = _shortest_high_peak(steady, min(longest_s, DRIFT_S), _LEAST_STEADY_CONTRAST)
+        found = again if again.period_s is not None and _comes_again(steady, again.period_s) else found
+    return found
+
+
+def _shortest_high_peak(parts: Sequence[Stream], longest_s: float, least_contrast: float) -> Period:
     step_s, total, longest_part = parts[0].step_s, sum(len(part.values) for part in parts), max(map(_length, parts))
     shortest = max(3, parts[0].steps(LEAST_PERIOD_S))
     longest = int(min(longest_s / step_s, total / LEAST_REPEATS, longest_part / LEAST_REPEATS_OF_A_PART))
@@ -138,7 +154,25 @@ def estimate_period(parts: Sequence[Stream], longest_s: float = 60.0) -> Period:
     if len(peaks) == 0 or contrasts.max() <= 0:
         return Period(None, 0.0, 0.0, 0.0, "no lag is more alike than those around it")
     lag = int(peaks[np.flatnonzero(contrasts >= _BASE_SHARE * contrasts.max())[0]])
-    return _judge(parts, spectrum, lag)
+    return _judge(parts, spectrum, lag, least_contrast)
+
+
+def _comes_again(parts: Sequence[Stream], period_s: float) -> bool:
+    """Return whether the lag spectrum rises again at twice the period: taking drift off noise leaves one wave only."""
+    lag = parts[0].steps(period_s)
+    spectrum = _smooth(pooled_lag_spectrum(parts, 3 * lag + 3), parts[0].step_s)
+    reach = max(1, round(0.1 * lag))
+    twice = max(_contrast(spectrum, 2 * lag + offset) for offset in range(-reach, reach + 1))
+    return twice >= _LEAST_SECOND * _contrast(spectrum, lag)
+
+
+def _without_drift(part: Stream) -> Stream:
+    """Return the stream less its mean over :data:`DRIFT_S` around each point, rows scaled to unit length again."""
+    values = part.values.astype(np.float64)
+    values -= uniform_filter1d(values, min(part.steps(DRIFT_S), len(values)), axis=0, mode="reflect")
+    lengths = np.linalg.norm(values, axis=1, keepdims=True)
+    values = np.divide(values, lengths, out=np.zeros_like(values), where=(lengths > 1e-6) & part.present[:, None])
+    return Stream(part.start_s, part.step_s, values.astype(np.float32), part.present)
 
 
 def pooled_lag_spectrum(parts: Sequence[Stream], limit: int) -> Float64:
@@ -167,14 +201,14 @@ def _contrast(spectrum: Float64, lag: int) -> float:
     return float(spectrum[lag] - around.mean())
 
 
-def _judge(parts: Sequence[Stream], spectrum: Float64, lag: int) -> Period:
+def _judge(parts: Sequence[Stream], spectrum: Float64, lag: int, least_contrast: float) -> Period:
     step_s = parts[0].step_s
     floor = float(spectrum[lag - lag // 2 : lag + lag // 2 + 1].mean())
     ceiling = float(spectrum[max(1, round(0.1 / step_s))]) if lag * step_s > 1.5 else 1.0
     contrast = float(np.clip((spectrum[lag] - floor) / max(ceiling - floor, 1e-6), 0.0, 1.0))
     consistency = _consistency(parts, lag)
     confidence = contrast * float(np.clip(consistency / (2 * _LEAST_CONSISTENCY), 0.0, 1.0))
-    if contrast < _LEAST_CONTRAST:
+    if contrast < least_contrast:
         return Period(None, confidence, contrast, consistency, "the best lag hardly stands out of the lag spectrum")
     if consistency < _LEAST_CONSISTENCY:
         return Period(None, confidence, contrast, consistency, "the best lag does not hold from cycle to cycle")

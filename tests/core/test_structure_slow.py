@@ -89,7 +89,8 @@ def test_no_chain_of_cycles_is_better_than_the_one_found(seed, count, period_poi
         width = min(half, len(alike))
         for i in range(len(alike)):
             inside = [alike[min(max(i + k - width // 2, 0), len(alike) - 1)] for k in range(width)]
-            expected = np.mean(inside) - 1.5 * np.log(lag / period_points) ** 2
+            share = lag / period_points
+            expected = np.mean(inside) * share - 3.0 * np.log(share) ** 2
             assert gains[i, lag - shortest] == pytest.approx(expected, abs=1e-5)
 
     def value(chain):
