@@ -35,6 +35,8 @@ DRIFT_S = 4.5
 _BASE_SHARE = 0.66
 _LEAST_CONTRAST = 0.2
 _LEAST_SECOND = 0.5
+_LEAST_DRIFT_STEPS = 16
+_CLEARER = 1.25
 _LEAST_STEADY_CONTRAST = 0.32
 _LEAST_CONSISTENCY = 3.0
 
@@ -126,19 +128,20 @@ def estimate_period(parts: Sequence[Stream], longest_s: float = 60.0) -> Period:
     The spectra of the parts are pooled, pairs of points within a part only. A multiple of the base stands no higher
     than the base and a fraction of it lower, so the shortest peak among the high ones is the base. Claimed only when
     the parts hold :data:`LEAST_REPEATS` of it, the peak stands clear of the spectrum around it, and it does so from
-    cycle to cycle. Where there is none, work of small strokes may be hidden by where the head looks: what changes more
-    slowly than :data:`DRIFT_S` is taken off, and a period must then stand clearer and come again at its double, since
-    noise without its slow part is a wave too. All parts have the same step.
+    cycle to cycle. Work of small strokes may be hidden by where the head looks. So what changes more slowly than
+    :data:`DRIFT_S` is also taken off; a period that then stands clearer than any before and comes again at its double,
+    since noise without its slow part is a wave too, is preferred. All parts have the same step.
     """
     parts = [part for part in parts if len(part.values)]
     if not parts:
         return Period(None, 0.0, 0.0, 0.0, "there is nothing that could repeat")
     found = _shortest_high_peak(parts, longest_s, _LEAST_CONTRAST)
-    if found.period_s is None:
-        steady = [_without_drift(part) for part in parts]
-        again = _shortest_high_peak(steady, min(longest_s, DRIFT_S), _LEAST_STEADY_CONTRAST)
-        found = again if again.period_s is not None and _comes_again(steady, again.period_s) else found
-    return found
+    if parts[0].steps(DRIFT_S) < _LEAST_DRIFT_STEPS:
+        return found
+    steady = [_without_drift(part) for part in parts]
+    clearer = 0.0 if found.period_s is None else _CLEARER * found.contrast
+    again = _shortest_high_peak(steady, min(longest_s, DRIFT_S), max(_LEAST_STEADY_CONTRAST, clearer))
+    return again if again.period_s is not None and _comes_again(steady, again.period_s) else found
 
 
 def _shortest_high_peak(parts: Sequence[Stream], longest_s: float, least_contrast: float) -> Period:

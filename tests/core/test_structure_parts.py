@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter1d
 
 from egoclean.core import anomaly, period, recognise, repeats, segments, similarity, stream, structure, work
 
@@ -93,6 +94,41 @@ def test_noise_and_drift_have_no_period(seed):
     rng = np.random.default_rng(seed)
     assert period.estimate_period([stream_of(rng.normal(size=(400, 12)))]).period_s is None
     assert period.estimate_period([stream_of(np.cumsum(rng.normal(size=(400, 12)), axis=0))]).period_s is None
+
+
+def drifting(count, points, seed, width=12, directions=4):
+    rows = gaussian_filter1d(np.random.default_rng(seed).normal(size=(count, width)), points, axis=0)
+    rows[:, directions:] = 0.0
+    return rows / rows.std()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_small_strokes_are_found_behind_a_drifting_head(seed):
+    strokes = periodic(30, 600, seed, noise=0.0)
+    rows = 1.0 + drifting(600, 16, seed + 1) + 0.2 * strokes / strokes.std()
+    assert period.estimate_period([stream_of(rows)]).period_s == pytest.approx(3.0, rel=0.05)
+
+
+@pytest.mark.parametrize("points", [3, 5, 12, 20, 40])
+def test_drift_alone_is_no_wave(points):
+    found = [
+        period.estimate_period([stream_of(1.0 + drifting(400, points, seed, directions=12))]) for seed in range(20)
+    ]
+    assert [item.period_s for item in found] == [None] * 20
+
+
+def test_the_longer_period_stays_where_its_half_is_only_seen_without_drift():
+    rows = periodic(56, 600, seed=4, noise=0.05) + 0.3 * periodic(28, 600, seed=5, noise=0.05)
+    assert period.estimate_period([stream_of(rows)]).period_s == pytest.approx(5.6, rel=0.02)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_cycles_of_three_like_strokes_are_not_cut_at_strokes(seed):
+    base, strokes = periodic(30, 600, seed, noise=0.0), periodic(10, 600, seed + 9, noise=0.0)
+    made = stream_of(base / base.std() + 1.5 * strokes / strokes.std() + 6.0)
+    starts = repeats.cycle_starts(made, 0, 600, 3.0)
+    assert abs(len(starts) - 1 - 20) <= 1
+    assert np.median(np.diff(starts)) == pytest.approx(30, abs=1)
 
 
 def test_no_period_says_why():
