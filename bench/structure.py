@@ -27,6 +27,7 @@ from structure_clips import Embeddings, truth_embeddings
 from structure_speed import LOADS, measure
 
 from egoclean.core.anomaly import published_anomalies
+from egoclean.core.period import LEAST_REPEATS
 from egoclean.core.structure import Structure, analyse
 from egoclean.demo.describe import sample_clip
 from egoclean.demo.timeline import EVENT_DURATIONS_S
@@ -46,6 +47,8 @@ class Verdict:
     period_s: float | None
     truth_cycles: int
     cycles: int | None
+    work_hits: int
+    truth_works: int
     boundary_hits: int
     boundaries: int
     truth_boundaries: int
@@ -85,6 +88,27 @@ def truth_of(clip: FactoryClip) -> tuple[float | None, list[float], list[tuple[f
     return period_s, inner, [(event.start_s, event.stop_s) for event in timeline.events]
 
 
+def work_hits(clip: FactoryClip, spans: Sequence[tuple[float, float, float | None]]) -> tuple[int, int]:
+    """Return of how many works the right period is told where they are done, and how many works there are.
+
+    ``spans`` have start, stop and period; what is told of a work is the period, or None, of most of its time. A work
+    of fewer cycles than a period is claimed from is none.
+    """
+    cycles: dict[str, list[tuple[float, float]]] = {}
+    for cycle in clip.timeline.cycles:
+        cycles.setdefault(cycle.activity, []).append((cycle.start_s, cycle.stop_s))
+    works = [times for times in cycles.values() if len(times) >= LEAST_REPEATS]
+    right = 0
+    for times in works:
+        told: dict[float | None, float] = {}
+        for start_s, stop_s, period_s in spans:
+            shared_s = sum(max(0.0, min(stop_s, b) - max(start_s, a)) for a, b in times)
+            told[period_s] = told.get(period_s, 0.0) + shared_s
+        found = max(told, key=lambda period_s: told[period_s], default=None)
+        right += found is not None and abs(found / float(np.mean([b - a for a, b in times])) - 1) <= 0.05
+    return right, len(works)
+
+
 def boundary_hits(truth_s: Sequence[float], found_s: Sequence[float], tolerance_s: float = TOLERANCE_S) -> int:
     """Return the size of the greatest one-to-one matching of boundaries within the tolerance (as mir_eval's)."""
     hits, at = 0, 0
@@ -115,14 +139,16 @@ def judge(clip: FactoryClip, kind: str, structure: Structure, method: str) -> Ve
     if method == "ours":
         found_period, cycles = structure.period_s, len(structure.cycles)
         found_edges = [segment.start_s for segment in structure.segments[1:]]
+        told = [(segment.start_s, segment.stop_s, segment.period_s) for segment in structure.segments]
         spans = [(item.start_s, item.stop_s) for item in structure.anomalies]
     elif method == "novelty":
-        found_period, cycles, spans = None, None, []
+        found_period, cycles, spans, told = None, None, [], []
         found_edges = [
             float(time_s) for time_s in structure.novelty_s[find_peaks(structure.novelty, prominence=0.1)[0]]
         ]
     else:
         found_period, cycles = published_period(structure), None
+        told = [(0.0, clip.duration_s, found_period)]
         always = published_anomalies(structure.typicality, structure.centres_s, structure.stride_s, abstain=False)
         spans = [(item.start_s, item.stop_s) for item in always]
         found_edges = sorted({t for span in spans for t in span if 1.0 < t < clip.duration_s - 1.0})
@@ -133,6 +159,7 @@ def judge(clip: FactoryClip, kind: str, structure: Structure, method: str) -> Ve
         found_period,
         len([c for c in clip.timeline.cycles if c.stop_s <= clip.duration_s + 0.5]),
         cycles,
+        *work_hits(clip, told),
         boundary_hits(edges, found_edges),
         len(found_edges),
         len(edges),
@@ -161,6 +188,7 @@ def summarise(verdicts: Sequence[Verdict]) -> dict[str, float]:
     return {
         "clips": len(verdicts),
         "period_within_5_percent": len(right) / max(1, len(periodic)),
+        "period_of_each_work": sum(v.work_hits for v in verdicts) / max(1, sum(v.truth_works for v in verdicts)),
         "no_period_on_idle": sum(v.period_s is None for v in still) / max(1, len(still)),
         "count_within_1": len(counted) / max(1, len(periodic)),
         "boundary_f1": _f1((v.boundary_hits, v.boundaries, v.truth_boundaries) for v in verdicts),

@@ -39,6 +39,8 @@ _LEAST_DRIFT_STEPS = 16
 _CLEARER = 1.25
 _LEAST_STEADY_CONTRAST = 0.32
 _LEAST_CONSISTENCY = 3.0
+_LEAST_PERIODS_OF_RHYTHM = 1.6
+_LEAST_RHYTHM = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +178,23 @@ def _without_drift(part: Stream) -> Stream:
     lengths = np.linalg.norm(values, axis=1, keepdims=True)
     values = np.divide(values, lengths, out=np.zeros_like(values), where=(lengths > 1e-6) & part.present[:, None])
     return Stream(part.start_s, part.step_s, values.astype(np.float32), part.present)
+
+
+def keeps_rhythm(part: Stream, period_s: float) -> bool:
+    """Return whether a stretch too short to have a period of its own repeats at a known one, within a tenth."""
+    lag = part.steps(period_s)
+    if len(part.values) < _LEAST_PERIODS_OF_RHYTHM * lag:
+        return False
+    spectrum = _smooth(pooled_lag_spectrum([part], min(len(part.values), int(1.7 * lag) + 2)), part.step_s)
+    reach = max(1, round(0.1 * lag))
+    peaks = find_peaks(spectrum)[0]
+    near = peaks[np.abs(peaks - lag) <= reach]
+    if len(near) == 0:
+        return False
+    top = int(near[np.argmax(spectrum[near])])
+    floor = float(spectrum[top - top // 2 : top + top // 2 + 1].mean())
+    ceiling = float(spectrum[max(1, part.steps(0.1))])
+    return float(spectrum[top]) - floor >= _LEAST_RHYTHM * max(ceiling - floor, 1e-6)
 
 
 def pooled_lag_spectrum(parts: Sequence[Stream], limit: int) -> Float64:

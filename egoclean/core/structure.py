@@ -15,14 +15,22 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits
 
 from egoclean.config import StructureConfig
 from egoclean.core.anomaly import Anomaly, moving_average, published_anomalies
 from egoclean.core.gaps import cut_out, gap_spans, whole_cycles
 from egoclean.core.interruptions import odd_stretches
-from egoclean.core.period import Period, PeriodOverTime, estimate_period, lag_spectrum, period_over_time
+from egoclean.core.period import (
+    Period,
+    PeriodOverTime,
+    cut,
+    estimate_period,
+    keeps_rhythm,
+    lag_spectrum,
+    period_over_time,
+)
 from egoclean.core.repeats import Cycle, cycle_starts, describe_cycles, regularity
 from egoclean.core.segments import (
     GLANCE_S,
@@ -159,7 +167,8 @@ def _analyse(
     edges = [edge for shift in shifts for edge in (shift.first, shift.stop)]
     gaps = gap_spans(starts, max(length_s, stride_s))
     segments = cut_out(parts.split(edges, coarse.steps(LEAST_SEGMENT_S)).segments(coarse), gaps)
-    by_work = [whole_cycles(_cycles(stream, work), gaps) for work in parts.works]
+    busy = _repeating_points(stream, parts.works)
+    by_work = [whole_cycles(_cycles(stream, work, busy), gaps) for work in parts.works]
     period = _main_period(parts.works, by_work)
     cycles = tuple(sorted((cycle for found in by_work for cycle in found), key=lambda cycle: cycle.start_s))
     odd = [*odd_stretches(segments, config.minimum_anomaly_s), *_shifted(shifts, coarse, config.minimum_anomaly_s)]
@@ -247,12 +256,32 @@ def _main_period(works: Sequence[Work], cycles: Sequence[tuple[Cycle, ...]]) -> 
     return works[max(repeating or range(len(works)), key=order.__getitem__)].period
 
 
-def _cycles(stream: Stream, work: Work) -> tuple[Cycle, ...]:
+def _cycles(stream: Stream, work: Work, busy: NDArray[np.bool_]) -> tuple[Cycle, ...]:
     if work.period.period_s is None:
         return ()
-    return describe_cycles(
-        stream, [cycle_starts(stream, first, stop, work.period.period_s) for first, stop in work.spans]
-    )
+    spans = _with_interludes(stream, work, busy)
+    return describe_cycles(stream, [cycle_starts(stream, first, stop, work.period.period_s) for first, stop in spans])
+
+
+def _repeating_points(stream: Stream, works: Sequence[Work]) -> NDArray[np.bool_]:
+    busy = np.zeros(len(stream.values), dtype=np.bool_)
+    for first, stop in (span for work in works if work.period.period_s is not None for span in work.spans):
+        busy[first:stop] = True
+    return busy
+
+
+def _with_interludes(stream: Stream, work: Work, busy: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Return the work's spans, joined where the work keeps its rhythm in between, as it does in another light."""
+    assert work.period.period_s is not None
+    spans = [work.spans[0]]
+    for first, stop in work.spans[1:]:
+        before = spans[-1]
+        between = cut(stream, before[1], first)
+        if not busy[before[1] : first].any() and keeps_rhythm(between, work.period.period_s):
+            spans[-1] = (before[0], stop)
+        else:
+            spans.append((first, stop))
+    return spans
 
 
 def _with_rarity(anomaly: Anomaly, centres_s: Float64, here: Float64, elsewhere: Float64 | None) -> Anomaly:

@@ -131,6 +131,28 @@ def test_cycles_of_three_like_strokes_are_not_cut_at_strokes(seed):
     assert np.median(np.diff(starts)) == pytest.approx(30, abs=1)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_stretch_too_short_for_a_period_keeps_a_known_rhythm_or_not(seed):
+    assert period.keeps_rhythm(stream_of(periodic(30, 80, seed)), 3.0)
+    assert not period.keeps_rhythm(stream_of(periodic(30, 80, seed)), 4.0)
+    assert not period.keeps_rhythm(stream_of(periodic(30, 40, seed)), 3.0)
+    assert not period.keeps_rhythm(stream_of(drifting(80, 3, seed, directions=12)), 3.0)
+
+
+def test_cycles_go_on_through_a_stretch_that_keeps_their_rhythm():
+    rows = periodic(30, 600, seed=2, noise=0.05)
+    still = rows.copy()
+    still[240:330] = rows[240] + 0.05 * np.random.default_rng(0).normal(size=(90, rows.shape[1]))
+    spans = ((0, 240), (330, 600))
+    nothing = np.zeros(600, dtype=bool)
+    for made, expected in ((stream_of(rows), [(0, 600)]), (stream_of(still), list(spans))):
+        described = work.describe_work(made, spans)
+        assert structure._with_interludes(made, described, nothing) == expected
+    busy = np.arange(600) == 300
+    made = stream_of(rows)
+    assert structure._with_interludes(made, work.describe_work(made, spans), busy) == list(spans)
+
+
 def test_no_period_says_why():
     for rows in (np.ones((5, 3)), np.ones((300, 3)), np.random.default_rng(0).normal(size=(40, 6))):
         found = period.estimate_period([stream_of(rows)])
