@@ -5,7 +5,7 @@
 Everything is kept in FOLDER and taken up again where it stopped. A finished model is written, in half precision, to
 ``egoclean/models/weights``; describe it with ``python bench/model_quality.py``. The bundled VideoMAE was trained with
 the defaults of a GPU (three minutes on an H200). A CPU's defaults take an hour and a quarter on two cores. The
-bundled V-JEPA 2 was trained without the terms about hands, which ``egoclean/models/weights/README.md`` tells.
+bundled V-JEPA 2 was trained in several sittings, which ``egoclean/models/weights/README.md`` tells.
 """
 
 from __future__ import annotations

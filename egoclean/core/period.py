@@ -192,9 +192,7 @@ def keeps_rhythm(part: Stream, period_s: float) -> bool:
     if len(near) == 0:
         return False
     top = int(near[np.argmax(spectrum[near])])
-    floor = float(spectrum[top - top // 2 : top + top // 2 + 1].mean())
-    ceiling = float(spectrum[max(1, part.steps(0.1))])
-    return float(spectrum[top]) - floor >= _LEAST_RHYTHM * max(ceiling - floor, 1e-6)
+    return _share_of_perfect(spectrum, top, part.step_s) >= _LEAST_RHYTHM
 
 
 def pooled_lag_spectrum(parts: Sequence[Stream], limit: int) -> Float64:
@@ -223,11 +221,16 @@ def _contrast(spectrum: Float64, lag: int) -> float:
     return float(spectrum[lag] - around.mean())
 
 
-def _judge(parts: Sequence[Stream], spectrum: Float64, lag: int, least_contrast: float) -> Period:
-    step_s = parts[0].step_s
+def _share_of_perfect(spectrum: Float64, lag: int, step_s: float) -> float:
+    """Return the contrast at ``lag`` as a share of what a perfect repeat would give, in [0, 1]."""
     floor = float(spectrum[lag - lag // 2 : lag + lag // 2 + 1].mean())
     ceiling = float(spectrum[max(1, round(0.1 / step_s))]) if lag * step_s > 1.5 else 1.0
-    contrast = float(np.clip((spectrum[lag] - floor) / max(ceiling - floor, 1e-6), 0.0, 1.0))
+    return float(np.clip((spectrum[lag] - floor) / max(ceiling - floor, 1e-6), 0.0, 1.0))
+
+
+def _judge(parts: Sequence[Stream], spectrum: Float64, lag: int, least_contrast: float) -> Period:
+    step_s = parts[0].step_s
+    contrast = _share_of_perfect(spectrum, lag, step_s)
     consistency = _consistency(parts, lag)
     confidence = contrast * float(np.clip(consistency / (2 * _LEAST_CONSISTENCY), 0.0, 1.0))
     if contrast < least_contrast:
