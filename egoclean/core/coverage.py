@@ -96,23 +96,24 @@ class GraphGains:
 
     def of_all(self) -> Floats:
         """Return every row's gain now."""
-        added = self._added(slice(None)) if self._covered.any() else self._worth
+        added = self._added(self._worth, self._rows) if self._covered.any() else self._worth
         return self._sums(added, self._starts[:-1], np.diff(self._starts))
 
     def of_some(self, rows: Rows) -> Floats:
         """Return the gains of some rows now."""
-        if self._looked_at > len(self._rows) // 2:
+        if self._looked_at > len(self._rows):
             self._drop_spent_edges()
         first = self._starts[rows]
         lengths = self._starts[rows + 1] - first
         starts = np.cumsum(lengths) - lengths
         edges = np.arange(lengths.sum()) + np.repeat(first - starts, lengths)
         self._looked_at += len(edges)
-        return self._sums(self._added(edges), starts, lengths)
+        return self._sums(self._added(self._worth.take(edges), self._rows.take(edges)), starts, lengths)
 
     def of(self, row: int) -> float:
         """Return the gain of a row now."""
-        return float(np.add.reduce(self._added(self._edges(row)), dtype=np.float64))
+        edges = self._edges(row)
+        return float(np.add.reduce(self._added(self._worth[edges], self._rows[edges]), dtype=np.float64))
 
     def take(self, row: int) -> None:
         """Add a row to the set."""
@@ -123,8 +124,8 @@ class GraphGains:
     def _edges(self, row: int) -> slice:
         return slice(self._starts[row], self._starts[row + 1])
 
-    def _added(self, edges: slice | Rows) -> NDArray[np.float32]:
-        added = self._worth[edges] - self._covered[self._rows[edges]]
+    def _added(self, worth: NDArray[np.float32], rows: NDArray[np.int32]) -> NDArray[np.float32]:
+        added = worth - self._covered.take(rows)
         return np.asarray(np.maximum(added, 0.0, out=added))
 
     @staticmethod
@@ -134,9 +135,9 @@ class GraphGains:
         return sums
 
     def _drop_spent_edges(self) -> None:
-        live = np.flatnonzero(self._worth > self._covered[self._rows])
+        live = np.flatnonzero(self._worth > self._covered.take(self._rows))
         self._starts = np.searchsorted(live, self._starts)
-        self._rows, self._worth, self._looked_at = self._rows[live], self._worth[live], 0
+        self._rows, self._worth, self._looked_at = self._rows.take(live), self._worth.take(live), 0
 
 
 class DenseGains:

@@ -13,6 +13,38 @@ Rows = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 
+LEAST_DUPLICATE_SIMILARITY = 0.9
+"""Near-duplicates must also be this similar on the graph's scale, so that crowded embeddings are not all duplicates."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClosePairs:
+    """Pairs of different rows at least ``LEAST_DUPLICATE_SIMILARITY`` similar: all that may be near-duplicates.
+
+    Parameters
+    ----------
+    first, second : shape (m,), rows of the data.
+    similarity : shape (m,), on the graph's scale.
+    """
+
+    first: Rows
+    second: Rows
+    similarity: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, reach: Reach) -> ClosePairs:
+        """Return the close pairs of a graph."""
+        near = np.flatnonzero(reach.similarities >= LEAST_DUPLICATE_SIMILARITY)
+        first = np.searchsorted(reach.starts, near, side="right") - 1
+        second = reach.rows[near].astype(np.int64)
+        apart = first != second
+        return cls(first[apart], second[apart], reach.similarities[near[apart]])
+
+    def only(self, wanted: Flags) -> ClosePairs:
+        """Return some of the pairs; ``wanted`` has shape (m,)."""
+        return ClosePairs(self.first[wanted], self.second[wanted], self.similarity[wanted])
+
+
 @dataclass(frozen=True, slots=True)
 class Duplicates:
     """``kept_for[i]`` is the row that row ``i`` is a near-duplicate of, -1 for a row that is kept.
@@ -25,7 +57,7 @@ class Duplicates:
     similarity: NDArray[np.float32]
 
 
-def find_duplicates(reach: Reach, threshold: NDArray[np.float32], eligible: Flags, priority: Rows) -> Duplicates:
+def find_duplicates(pairs: ClosePairs, threshold: NDArray[np.float32], eligible: Flags, priority: Rows) -> Duplicates:
     """Return the near-duplicates that remain when rows are kept by priority.
 
     The result is that of going through the rows by priority, keeping each that is not similar enough to a row kept
@@ -33,12 +65,14 @@ def find_duplicates(reach: Reach, threshold: NDArray[np.float32], eligible: Flag
 
     Parameters
     ----------
-    threshold : shape (n,), the similarity from which a pair that holds the row is a near-duplicate.
+    threshold : shape (n,), the similarity from which a pair that holds the row is a near-duplicate; both rows of a pair
+        are of one space and have the same.
     eligible : shape (n,); other rows neither are duplicates nor have any.
     priority : shape (n,), a permutation: the row of priority 0 is looked at first.
     """
-    count = reach.row_count
-    first, second, similarity = _pairs(reach, threshold, eligible)
+    count = len(priority)
+    pairs = pairs.only((pairs.similarity >= threshold[pairs.second]) & eligible[pairs.first] & eligible[pairs.second])
+    first, second = pairs.first, pairs.second
     waiting, kept = np.zeros(count, dtype=np.bool_), eligible.copy()
     waiting[first] = True
     waiting[second] = True
@@ -61,29 +95,18 @@ def find_duplicates(reach: Reach, threshold: NDArray[np.float32], eligible: Flag
         free[second[open_pairs]] = False
         kept |= free
         waiting &= ~free
-    return _refer(first, second, similarity, kept, priority, count)
+    return _refer(pairs, kept, priority)
 
 
-def _pairs(reach: Reach, threshold: NDArray[np.float32], eligible: Flags) -> tuple[Rows, Rows, NDArray[np.float32]]:
-    near = np.flatnonzero(reach.similarities >= threshold.min(initial=np.inf))  # few pass: only they are looked up
-    near = near[reach.similarities[near] >= threshold[reach.rows[near]]]
-    first = np.searchsorted(reach.starts, near, side="right") - 1
-    second = reach.rows[near].astype(np.int64)
-    apart = (first != second) & eligible[first] & eligible[second]
-    return first[apart], second[apart], reach.similarities[near[apart]]
-
-
-def _refer(
-    first: Rows, second: Rows, similarity: NDArray[np.float32], kept: Flags, priority: Rows, count: int
-) -> Duplicates:
-    rows, others = np.concatenate([first, second]), np.concatenate([second, first])
-    values = np.concatenate([similarity, similarity])
+def _refer(pairs: ClosePairs, kept: Flags, priority: Rows) -> Duplicates:
+    rows, others = np.concatenate([pairs.first, pairs.second]), np.concatenate([pairs.second, pairs.first])
+    values = np.concatenate([pairs.similarity, pairs.similarity])
     refers = kept[others] & ~kept[rows]
     rows, others, values = rows[refers], others[refers], values[refers]
     order = np.lexsort((priority[others], -values, rows))
     rows, others, values = rows[order], others[order], values[order]
     leading = np.flatnonzero(np.diff(rows, prepend=-1))
-    kept_for, best = np.full(count, -1, dtype=np.int64), np.zeros(count, dtype=np.float32)
+    kept_for, best = np.full(len(kept), -1, dtype=np.int64), np.zeros(len(kept), dtype=np.float32)
     kept_for[rows[leading]] = others[leading]
     best[rows[leading]] = values[leading]
     return Duplicates(kept_for, best)

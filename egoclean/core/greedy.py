@@ -77,8 +77,8 @@ class LazyGreedy:
 
     def _form(self, front: _Front) -> bool:
         """Bring a front up to date, from the rows of its part that are still open; return whether there are any."""
-        open_rows = front.part[~self._closed[front.part]]
-        rows, limit = _leading(open_rows, self._bounds[open_rows])
+        open_rows = front.part[~self._closed.take(front.part)]
+        rows, limit = _leading(open_rows, self._bounds.take(open_rows))
         stale = rows[self._known_at[rows] < self._taken]
         self._bounds[stale], self._known_at[stale] = self._gains.of_some(stale), self._taken
         front.form(open_rows, rows, self._bounds[rows], limit)

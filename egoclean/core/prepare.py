@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from egoclean.core.coverage import Reach, reach_of
+from egoclean.core.duplicates import ClosePairs
 from egoclean.core.neighbours import NeighbourGraph, Progress, build_graph
 from egoclean.core.rows import Unit, canonical_order, finite_rows, unit_or_zero_rows
 from egoclean.core.selection_input import SelectionInput
@@ -37,6 +38,7 @@ class Prepared:
     space_of : shape (n,), number of the space of each position; ``embedded`` : whether it has an embedding.
     spaces : the embedding spaces in the order of their names.
     reach : who stands for whom, over positions; None when no graph was asked for.
+    close_pairs : positions so similar that they may be near-duplicates; None likewise.
     """
 
     order: Rows
@@ -44,6 +46,7 @@ class Prepared:
     embedded: Flags
     spaces: tuple[Space, ...]
     reach: Reach | None
+    close_pairs: ClosePairs | None
 
     @property
     def recall(self) -> float | None:
@@ -69,7 +72,7 @@ class Prepared:
         return unit_or_zero_rows(embeddings[:, :width], self.order[positions])
 
     def arrays(self) -> dict[str, NDArray[Any]]:
-        """Return everything but ``reach`` as named arrays, to be stored."""
+        """Return everything but what follows from the graph as named arrays, to be stored."""
         result: dict[str, NDArray[Any]] = {
             "order": self.order,
             "space_of": self.space_of,
@@ -141,7 +144,7 @@ def from_arrays(arrays: Mapping[str, NDArray[Any]]) -> Prepared:
 def _assembled(order: Rows, space_of: Rows, embedded: Flags, spaces: tuple[Space, ...]) -> Prepared:
     parts = [(space.positions, space.graph) for space in spaces if space.graph is not None]
     reach = reach_of(parts, len(order)) if len(parts) == len(spaces) else None
-    return Prepared(order, space_of, embedded, spaces, reach)
+    return Prepared(order, space_of, embedded, spaces, reach, ClosePairs.of(reach) if reach else None)
 
 
 def _filled_columns(embeddings: NDArray[np.floating], rows: Rows) -> int:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from egoclean.config import SelectConfig
 from egoclean.core.budget import Budget, BudgetKind, parse_budget
 from egoclean.core.choosing import Chooser, Parts, Phase
-from egoclean.core.duplicates import find_duplicates
+from egoclean.core.duplicates import LEAST_DUPLICATE_SIMILARITY, find_duplicates
 from egoclean.core.eligibility import judge, row_values, thresholds_of
 from egoclean.core.limits import Gaps, Quotas, parse_caps
 from egoclean.core.prepare import Prepared, prepare
@@ -34,9 +34,6 @@ Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Number = TypeVar("Number", np.int64, np.float64)
-
-LEAST_DUPLICATE_SIMILARITY = 0.9
-"""Near-duplicates must also be this similar on the graph's scale, so that crowded embeddings are not all duplicates."""
 
 
 def select(data: SelectionInput, config: SelectConfig, prepared: Prepared | None = None, depth: int = 0) -> Selection:
@@ -106,7 +103,7 @@ def needs_graph(config: SelectConfig) -> bool:
 
 def _mark_duplicates(cosine: float, prepared: Prepared, values: Floats, causes: Causes, closed: Flags) -> Flags:
     """Write the near-duplicates among the rows that are not closed into ``causes`` and return them."""
-    assert prepared.reach is not None
+    assert prepared.close_pairs is not None
     threshold = np.ones(len(closed), dtype=np.float32)
     for space in prepared.spaces:
         assert space.graph is not None
@@ -116,7 +113,7 @@ def _mark_duplicates(cosine: float, prepared: Prepared, values: Floats, causes: 
     first = np.lexsort((np.arange(len(closed)), -np.nan_to_num(values, nan=-1.0), ~must_have))
     priority = np.empty(len(closed), dtype=np.int64)
     priority[first] = np.arange(len(closed))
-    found = find_duplicates(prepared.reach, threshold, ~closed, priority)
+    found = find_duplicates(prepared.close_pairs, threshold, ~closed, priority)
     apart: Flags = (found.kept_for >= 0) & ~must_have
     for space in prepared.spaces:
         assert space.graph is not None
