@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
 
@@ -52,20 +53,28 @@ def map_figure(
     """Return windows as points on a plane, coloured by group.
 
     ``labels`` are shown on hover; ``rows`` go into each point's ``customdata`` so that a click or lasso names windows
-    by row, not by position in the figure. More than 20 groups share the last colour under the name ``other``.
+    by row, not by position in the figure. Of more groups than there are colours, all but the largest are grey, under
+    one name.
     """
     x_values, y_values = np.asarray(x, dtype=np.float32), np.asarray(y, dtype=np.float32)
-    row_numbers, names, texts = np.asarray(rows), np.asarray(groups, dtype=object), np.asarray(labels, dtype=object)
-    found, counts = np.unique(names, return_counts=True)
-    shown = [str(name) for name in found[np.argsort(-counts, kind="stable")][:20]]
-    names = np.where(np.isin(names, shown), names, "other")
+    row_numbers, texts = np.asarray(rows), np.asarray(labels, dtype=object)
+    numbers, found = pd.factorize(np.asarray(groups, dtype=object))
+    largest = np.argsort(-np.bincount(numbers), kind="stable")
+    shown = largest if len(found) <= len(theme.CATEGORIES) else largest[: len(theme.CATEGORIES) - 1]
+    number_of = {str(found[number]): int(number) for number in shown}
+    fixed = dict(colours or {})
+    named = sorted(set(number_of) - set(fixed))
+    palette = {**theme.category_colours(named), **fixed}
+    places = {name: numbers == number for name, number in number_of.items()}
     # Drawn in this order: the groups that always have a colour come last, in front of the rest.
-    order = (["other"] if len(found) > len(shown) else []) + sorted(set(shown) - set(colours or {}))
-    order += [name for name in reversed(list(colours or {})) if name in shown]
-    palette = {**theme.category_colours(order), **(colours or {})}
+    order = [*named, *(name for name in reversed(list(fixed)) if name in number_of)]
+    if len(found) > len(shown):
+        others = f"{len(found) - len(shown):,} others"
+        places[others], palette[others] = ~np.isin(numbers, shown), theme.GREY
+        order.insert(0, others)
     points = []
     for name in order:
-        inside = names == name
+        inside = places[name]
         points.append(
             go.Scattergl(
                 x=x_values[inside],

@@ -154,7 +154,11 @@ class Catalog:
 
     def step(self, clip_id: str, verb: str) -> StepRow | None:
         """Return one step, or None when the verb has not been tried on the clip."""
-        return next((row for row in self.steps(clip_id) if row.verb == verb), None)
+        rows = self._query(
+            "SELECT clip_id, verb, key, status, reason, details FROM steps WHERE clip_id = ? AND verb = ?",
+            (clip_id, verb),
+        )
+        return next((StepRow(a, b, c, StepStatus(d), e, json.loads(f)) for a, b, c, d, e, f in rows), None)
 
     def notes(self) -> tuple[str, ...]:
         """Return what discovery had to say about the sources: files ignored, members refused."""

@@ -23,7 +23,7 @@ TRIVIAL = ("motion_energy", "blur", "brightness", "texture")
 _SHOWN = ("window", "score", "score_stderr", "skill", "anomaly", "change")
 _EXAMPLES = 3
 _RANKED = 50
-_CORRELATED = 20_000
+_CORRELATED = 10_000
 _LARGE = 50_000
 
 

@@ -38,32 +38,13 @@ LANES = ("segments", "true work", "cycles", "true cycles", "anomalies", "true ev
 
 
 def found(library: Library, clip: ClipRow) -> Mapping[str, Any]:
-    """Return the clip's structure as its file has it, each anomaly with how rare it is here and everywhere.
-
-    Stops the page when the file went away after the clip was picked.
-    """
+    """Return the clip's structure as its file has it; stops the page when it went away after the clip was picked."""
     entry = loaders.entry(library, clip.clip_id, "structure")
     if entry is None:
         st.info("This clip's structure is being made anew. Reload in a moment.", icon=":material/info:")
         st.stop()
     result: Mapping[str, Any] = loaders.entry_json(entry, "structure.json")
-    beside = _rarity(entry.key, loaders.catalog_stamp(library), library, clip)
-    if beside is None:
-        return result
-    pairs = zip(result["anomalies"], beside.anomalies, strict=True)
-    anomalies = [{**item, "rare_here": here, "rare_everywhere": everywhere} for item, (here, everywhere) in pairs]
-    return {**result, "anomalies": anomalies, "others": beside.clip_count}
-
-
-def show_others(structure: Mapping[str, Any]) -> None:
-    """Say with how many other clips of the worker the anomalies were compared."""
-    others = structure.get("others")
-    if others is None or not structure["anomalies"]:
-        return
-    if others:
-        st.caption(f"Rare everywhere: beside {count(others, 'other clip')} of the same worker.")
-    else:
-        st.caption("Rare everywhere is not known: there is no other clip of the same worker.")
+    return result
 
 
 def show_numbers(structure: Mapping[str, Any]) -> None:
@@ -143,7 +124,7 @@ def lag_figure(structure: Mapping[str, Any]) -> go.Figure:
     return structure_charts.lag_spectrum_figure(structure["lags_s"], values, structure.get("period_s"))
 
 
-def show_tables(library: Library, structure: Mapping[str, Any], clip: ClipRow) -> tuple[float, float] | None:
+def show_tables(library: Library, structure: Mapping[str, Any], clip: ClipRow) -> Span | None:
     """Show cycles, segments or anomalies as a table; return the span of the selected row, or None.
 
     Each cycle has its first frame, so that one look says whether cycles start alike.
@@ -151,10 +132,9 @@ def show_tables(library: Library, structure: Mapping[str, Any], clip: ClipRow) -
     tabs = st.tabs([name.capitalize() for name in _TABLES], key="structure_table", on_change="rerun")
     name, tab = next((name, tab) for name, tab in zip(_TABLES, tabs, strict=True) if tab.open)
     with tab:
-        chosen = _show_spans(library, structure, name, clip.clip_id)
         if name == "anomalies":
-            show_others(structure)
-    return chosen
+            return _show_anomalies(library, structure, clip)
+        return _show_spans(library, structure, name, clip.clip_id)
 
 
 def moments_of_brush(event: Any, structure: Mapping[str, Any]) -> tuple[Span, Span] | None:
@@ -204,7 +184,24 @@ def first_frames(library: Library, clip_id: str, spans: pd.DataFrame) -> list[st
     return [media.glimpse_url(view, "first.jpg", start_s, stop_s) for start_s, stop_s in pairs]
 
 
-def _show_spans(library: Library, structure: Mapping[str, Any], name: str, clip_id: str) -> tuple[float, float] | None:
+def _show_anomalies(library: Library, structure: Mapping[str, Any], clip: ClipRow) -> Span | None:
+    """Show each anomaly with how rare it is here and everywhere, and with how many other clips it was compared."""
+    spans = structure["anomalies"]
+    # Only where it is seen: it takes a look at every other clip of the worker.
+    beside = _rarity(clip.clip_id, loaders.catalog_stamp(library), library, clip) if spans else None
+    if beside is None:
+        return _show_spans(library, structure, "anomalies", clip.clip_id)
+    pairs = zip(spans, beside.anomalies, strict=True)
+    spans = [{**item, "rare_here": here, "rare_everywhere": everywhere} for item, (here, everywhere) in pairs]
+    chosen = _show_spans(library, {**structure, "anomalies": spans}, "anomalies", clip.clip_id)
+    if beside.clip_count:
+        st.caption(f"Rare everywhere: beside {count(beside.clip_count, 'other clip')} of the same worker.")
+    else:
+        st.caption("Rare everywhere is not known: there is no other clip of the same worker.")
+    return chosen
+
+
+def _show_spans(library: Library, structure: Mapping[str, Any], name: str, clip_id: str) -> Span | None:
     spans = structure[name]
     if not spans:
         st.caption(f"No {name} were found. That is an answer, not a fault.")
@@ -259,7 +256,7 @@ def _listed(causes: ChangeCauses) -> list[float | None]:
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
-def _rarity(key: str, stamp: loaders.Stamp, _library: Library, _clip: ClipRow) -> Rarity | None:
+def _rarity(clip_id: str, stamp: loaders.Stamp, _library: Library, _clip: ClipRow) -> Rarity | None:
     del stamp
     entry = loaders.entry(_library, _clip.clip_id, "structure")
     return None if entry is None else rarity(_library, _clip, loaders.entry_json(entry, "structure.json"))

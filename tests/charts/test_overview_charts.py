@@ -1,3 +1,4 @@
+from egoclean.charts import theme
 from egoclean.charts.overview_charts import footage_bar, map_figure
 
 
@@ -14,10 +15,11 @@ def test_points_of_the_map_carry_their_rows_group_by_group():
     assert figure.layout.dragmode == "lasso"
 
 
-def test_rare_groups_of_the_map_share_a_name():
+def test_groups_of_the_map_beyond_the_colours_are_grey_and_counted():
     names = [f"g{number:02d}" for number in range(30) for _ in range(30 - number)]
     count = len(names)
     figure = map_figure(range(count), range(count), names, names, range(count))
-    assert len(figure.data) == 21
-    others = next(trace for trace in figure.data if trace.name == "other")
-    assert len(others.x) == sum(range(1, 11))
+    assert [trace.name for trace in figure.data] == ["23 others", *(f"g{number:02d}" for number in range(7))]
+    colours = [trace.marker.color for trace in figure.data]
+    assert colours[0] == theme.GREY and len(set(colours)) == len(colours)
+    assert len(figure.data[0].x) == sum(range(1, 24))
