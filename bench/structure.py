@@ -182,13 +182,13 @@ def summarise(verdicts: Sequence[Verdict]) -> dict[str, float]:
     """Return the shares of clips, and the F1 of boundaries and spans pooled over clips."""
     periodic = [v for v in verdicts if v.truth_period_s is not None]
     still = [v for v in verdicts if v.truth_period_s is None]
-    right = [v for v in periodic if v.period_s and v.truth_period_s and abs(v.period_s / v.truth_period_s - 1) <= 0.05]
+    main = [v for v in periodic if v.period_s and v.truth_period_s and abs(v.period_s / v.truth_period_s - 1) <= 0.05]
     quiet = [v for v in verdicts if v.truth_anomalies == 0]
     counted = [v for v in periodic if v.cycles is not None and abs(v.cycles - v.truth_cycles) <= 1]
     return {
         "clips": len(verdicts),
-        "period_within_5_percent": len(right) / max(1, len(periodic)),
-        "period_of_each_work": sum(v.work_hits for v in verdicts) / max(1, sum(v.truth_works for v in verdicts)),
+        "period_of_every_work": sum(0 < v.truth_works == v.work_hits for v in periodic) / max(1, len(periodic)),
+        "period_of_main_work": len(main) / max(1, len(periodic)),
         "no_period_on_idle": sum(v.period_s is None for v in still) / max(1, len(still)),
         "count_within_1": len(counted) / max(1, len(periodic)),
         "boundary_f1": _f1((v.boundary_hits, v.boundaries, v.truth_boundaries) for v in verdicts),

@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, help="Windows of a step.")
     parser.add_argument("--files", type=int, help="Files of footage to learn from; less memory.")
     parser.add_argument("--seconds", type=float, help="Do as many steps as fit in this time.")
-    parser.add_argument("--start", type=Path, help="Folder of a finished model to go on from, instead of from nothing.")
+    parser.add_argument("--start", type=Path, help="Finished model's folder, or a checkpoint, to go on from.")
     parser.add_argument(
         "--first-share",
         type=float,
@@ -58,7 +58,7 @@ def main() -> None:
     if options.start and options.model != "vjepa2":
         parser.error("--start needs --model vjepa2.")
     if options.first_share and not options.start:
-        parser.error("--first-share needs --start, a finished model.")
+        parser.error("--first-share needs --start.")
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.set_flush_denormal(True)
     torch.set_num_threads(options.threads or torch.get_num_threads())
@@ -88,7 +88,7 @@ def train(
 ) -> None:
     """Train the task for ``steps`` or until ``seconds`` have passed.
 
-    It goes on from its last checkpoint, where there is none from the finished model in ``start``, or begins anew.
+    It goes on from its last checkpoint, where there is none from ``start``, a model or checkpoint, or begins anew.
     ``first_share`` of a whole training counts as done before.
     """
     torch.manual_seed(SEED)

@@ -30,6 +30,7 @@ from torch.nn.functional import (
 )
 from training_batches import (
     Footage,
+    Gliders,
     Windows,
     add_gliders,
     change_light,
@@ -49,15 +50,20 @@ STAGES = (
     (0.3, (("whole", 1),)),
     (
         0.8,
-        (("clip", 16), ("whole", 1), ("clip", 32), ("whole", 8), ("clip", 8), ("part", 8), ("clip", 16), ("places", 8)),
+        (
+            *(("clip", 16), ("whole", 1), ("clip", 32), ("whole", 8), ("future", 32)),
+            *(("clip", 8), ("part", 8), ("clip", 16), ("places", 8), ("future", 16)),
+        ),
     ),
-    (1.0, (("future", 16), ("future", 16), ("future", 16), ("future", 32))),
+    (1.0, (("future", 32), ("future", 16), ("future", 32), ("future", 8))),
 )
 """Up to which share of the training: what a step hides and how many time slots it sees, taken in turn. Single slots of
 many windows teach most at first, what is to be seen; then come longer spans; last the predictor learns alone, on the
 features of the finished encoder. Batches hold ``BATCH`` windows of one slot."""
 FINISHED = STAGES[-2][0]
 BATCH_SLOTS = 1
+ALONE_TIMES = 4
+"""How many times a batch the predictor sees alone: what it learns is rare, and no encoder learns then."""
 PART = 0.5
 """Share of the places seen where a step hides none but leaves some out."""
 PREDICTED = ("places", "future")
@@ -68,7 +74,8 @@ SPANS = ((16, 1), (32, 1), (32, 1), (16, 2))
 HIDDEN_SHARE = 0.6
 SOON_SLOTS = 4
 """How far ahead, in slots, a prediction weighs half: later ones are mostly chance."""
-GLIDER_SHARE = 0.7
+GLIDER_SHARE, GLIDERS = 0.6, 3
+"""The chance of each, and how many things may glide across a window at most."""
 WEIGHTS = {
     "predict": 1.0,
     "windows": 12.0,
@@ -80,6 +87,8 @@ WEIGHTS = {
     "across": 1.0,
     "here": 1.0,
     "moves": 3.0,
+    "glides": 2.0,
+    "foretold": 2.0,
 }
 SLOTS_COMPARED = 4
 HANDS_WEIGHT, LIGHT_WEIGHT, PLACE_WEIGHT, RARE_WEIGHT = 0.8, 1.3, 0.45, 0.6
@@ -97,6 +106,8 @@ SAME_PLACE_M = 0.12
 LEAST_MOTION_M = 0.03
 """Spread of the hands' places in a clip below which how its slots differ is left open."""
 COLOUR_CELLS = 4
+USUAL_WAY = 0.05
+"""How far a gliding thing usually goes in a slot, in halves of the picture's side."""
 LONGEST_SLOTS = 32
 WARM_UP_STEPS = 60
 PATCH_FLOOR = 0.15
@@ -116,6 +127,7 @@ class Task:
         width = self.model.config.hidden_size
         self.heads = torch.nn.ModuleDict(
             {
+                "glides": torch.nn.Linear(width, COLOUR_CELLS**2 + 2),
                 "work": torch.nn.Linear(width, len(CLASSES)),
                 "colours": torch.nn.Linear(width, 2 * 3 * COLOUR_CELLS**2),
                 "point": torch.nn.Linear(width, 2 * HAND_CELLS**2),
@@ -145,11 +157,14 @@ class Task:
         kept.encoder.load_state_dict(self.target.state_dict())
         return kept
 
-    def start(self, folder: Path) -> None:
-        """Go on from a finished model, with new heads."""
-        finished = VJEPA2Model.from_pretrained(folder).float().state_dict()
-        self.model.load_state_dict(finished)
-        self.target.load_state_dict(self.model.encoder.state_dict())
+    def start(self, path: Path) -> None:
+        """Go on from a finished model's folder with new heads, or from a training's checkpoint with those it has."""
+        if path.is_dir():
+            self.model.load_state_dict(VJEPA2Model.from_pretrained(path).float().state_dict())
+            self.target.load_state_dict(self.model.encoder.state_dict())
+            return
+        for name, state in torch.load(path, weights_only=True)["modules"].items():
+            self.modules()[name].load_state_dict(state, strict=name != "heads")
 
     def prepare(self, footage: Footage, draw: torch.Generator) -> None:
         """Let the patch embedding start as the principal components of patches, each of about unit spread."""
@@ -168,12 +183,12 @@ class Task:
         """Return the loss of a fresh batch; ``done`` is the share of the training that has passed."""
         kinds = next((kinds for until, kinds in STAGES if done < until), STAGES[-1][1])
         hides, slots = kinds[step % len(kinds)]
-        windows, times = self._windows(footage, draw, slots, hides)
+        alone = done >= FINISHED
+        windows, times = self._windows(footage, draw, slots, hides, ALONE_TIMES if alone else 1)
         places = self.side**2
         position = (times[:, None] * places + torch.arange(places, device=times.device)).flatten()
         context, hidden, shown = self._split(draw, hides, slots)
         tokens = tokens_of(normalised(windows.pixels), self.model.config.patch_size)
-        alone = done >= FINISHED
         terms = {}
         with half_precision(tokens.device):
             with torch.set_grad_enabled(not alone):
@@ -187,6 +202,10 @@ class Task:
                 terms["predict"] = soonest_first(missed, places) if hides == "future" else missed.mean()
         if not alone:
             terms |= self._knowledge(draw, windows, seen.float(), context, shown, hides)
+        if windows.gliders:
+            glides = glides_of(windows.gliders, times, self.side)
+            terms["glides"] = mse_loss(self._told_glides(seen), glides[:, context])
+            terms["foretold"] = mse_loss(self._told_glides(guess), glides[:, hidden])
         self.parts = {name: term.detach() for name, term in terms.items()}
         return torch.stack([WEIGHTS[name] * term for name, term in terms.items()]).sum()
 
@@ -211,7 +230,7 @@ class Task:
             )
 
     def _windows(
-        self, footage: Footage, draw: torch.Generator, slots: int, hides: str = "whole"
+        self, footage: Footage, draw: torch.Generator, slots: int, hides: str = "whole", times_more: int = 1
     ) -> tuple[Windows, torch.Tensor]:
         """Return a batch and the time slots it shows, of the 32 a window may have."""
         host = torch.Generator().manual_seed(draw.initial_seed())
@@ -219,15 +238,19 @@ class Task:
         times = torch.randperm(among, generator=host)[:slots].sort().values
         offsets = ((2 * times[:, None] + torch.arange(2)) * distance).flatten()
         of_one = hides == "clip"
-        found = footage.windows(draw, self._count(hides, slots), offsets, self.model.config.crop_size, of_one)
+        found = footage.windows(
+            draw, times_more * self._count(hides, slots), offsets, self.model.config.crop_size, of_one
+        )
         truth = found.truth[:, ::2]
-        pixels = add_gliders(draw, found.pixels, offsets, GLIDER_SHARE) if hides in PREDICTED else found.pixels
+        pixels, gliders = found.pixels, None
+        if hides in PREDICTED:
+            pixels, gliders = add_gliders(draw, pixels, offsets, GLIDER_SHARE, GLIDERS)
         changed = torch.rand(len(truth), generator=draw, device=truth.device) < CHANGED_LIGHT[of_one]
         changed &= ((truth[..., 0] >= 0) & (truth[..., 2] == 0)).all(1)
         pixels = change_light(draw, pixels, offsets, changed)
         truth[..., 2] += changed[:, None]
         pixels = recolour(draw, pixels.flatten(0, 1)[None] if of_one else pixels, 0.12, 0.2).view(pixels.shape)
-        return Windows(pixels, truth, found.hands[:, ::2], found.source), times.to(footage.device)
+        return Windows(pixels, truth, found.hands[:, ::2], found.source, gliders), times.to(footage.device)
 
     def _count(self, hides: str, slots: int) -> int:
         """Return how many windows of such a step cost as much as a batch."""
@@ -287,6 +310,9 @@ class Task:
             terms["moves"] = moves_loss(moments, reach, shows, truth[..., 0].long())
         return terms
 
+    def _told_glides(self, features: torch.Tensor) -> torch.Tensor:
+        return self.heads["glides"](layer_norm(features.float(), features.shape[-1:]))
+
     def _told(self, name: str, moments: torch.Tensor, truth: torch.Tensor, shows: torch.Tensor) -> torch.Tensor:
         """Return how far slots (B, S, d) are from telling ``truth`` (B, S, 2, k) of the hands that are seen."""
         missed = smooth_l1_loss(self.heads[name](moments).unflatten(-1, (2, -1)), truth, reduction="none").mean(-1)
@@ -299,6 +325,20 @@ class Task:
         split = coarse.unflatten(5, (self.side, COLOUR_CELLS)).unflatten(4, (self.side, COLOUR_CELLS))
         wanted = split.permute(0, 1, 4, 6, 2, 3, 5, 7).flatten(4).flatten(1, 3)[:, context].float()
         return mse_loss(self.heads["colours"](seen), (wanted - 0.45) / 0.22)
+
+
+def glides_of(gliders: Gliders, times: torch.Tensor, side: int) -> torch.Tensor:
+    """Return what each token (B, n, cells + 2) holds of a gliding thing: the cells it covers, and its way a slot.
+
+    ``times`` (S,) are the slots shown. The way counts as much as the thing covers of the patch, over a usual one.
+    """
+    covers = gliders.cover.flatten(1, 2)
+    coarse = adaptive_avg_pool2d(covers, side * COLOUR_CELLS).unflatten(1, gliders.cover.shape[1:3])
+    cells = coarse.unflatten(1, (-1, 2)).mean(2).unflatten(4, (side, COLOUR_CELLS)).unflatten(3, (side, COLOUR_CELLS))
+    cells = cells.transpose(4, 5).flatten(5)
+    way = gliders.centre.unflatten(1, (-1, 2)).mean(2).diff(dim=1) / (times.diff()[:, None, None] * USUAL_WAY)
+    way = torch.cat([way, way[:, -1:]], dim=1)[:, :, :, None, None] * cells.mean(-1, keepdim=True)
+    return torch.cat([cells, way], dim=-1).sum(2).flatten(1, 3)
 
 
 def facts_of(truth: torch.Tensor) -> torch.Tensor:

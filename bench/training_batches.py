@@ -27,15 +27,27 @@ FLICKER, FLICKER_FRAMES = (0.75, 1.1), 6
 
 
 @dataclass(frozen=True)
+class Gliders:
+    """``cover`` (B, T, G, H, W), how much of each pixel shows the gliding thing, and ``centre`` (B, T, G, 2), where it
+    is, across and down, -1 to 1 from edge to edge of the picture.
+    """
+
+    cover: torch.Tensor
+    centre: torch.Tensor
+
+
+@dataclass(frozen=True)
 class Windows:
     """A batch: ``pixels`` uint8-valued float (B, T, 3, H, W) in [0, 1], ``truth`` (B, T, columns), ``hands``
-    (B, T, 2, columns), the one more to the left of the picture's workplace first, and ``source`` (B,).
+    (B, T, 2, columns), the one more to the left of the picture's workplace first, and ``source`` (B,); where things
+    were added that glide across, also what is true of them.
     """
 
     pixels: torch.Tensor
     truth: torch.Tensor
     hands: torch.Tensor
     source: torch.Tensor
+    gliders: Gliders | None = None
 
 
 class Footage:
@@ -137,11 +149,27 @@ def _hands_in(crop: torch.Tensor, hands: torch.Tensor) -> torch.Tensor:
     return torch.cat([across_m, turned[..., 1:3], places, seen], dim=-1)
 
 
-def add_gliders(draw: torch.Generator, pixels: torch.Tensor, offsets: torch.Tensor, share: float) -> torch.Tensor:
-    """Return ``pixels`` (B, T, 3, H, W) in which a textured disc or box crosses a ``share`` of the windows.
+def add_gliders(
+    draw: torch.Generator, pixels: torch.Tensor, offsets: torch.Tensor, share: float, most: int
+) -> tuple[torch.Tensor, Gliders]:
+    """Return ``pixels`` (B, T, 3, H, W) in which textured discs or boxes cross a ``share`` of the windows, and where.
 
-    It moves smoothly, at even or changing speed, along a line or a bend: what a model may expect of things.
+    One after another is added ``most`` times, over those before. Each moves smoothly, at even or changing speed, along
+    a line or a bend: what a model may expect of things.
     """
+    covers: list[torch.Tensor] = []
+    centres: list[torch.Tensor] = []
+    for _ in range(most):
+        pixels, cover, centre = _with_glider(draw, pixels, offsets, share)
+        covers = [below * (1 - cover) for below in covers]
+        covers.append(cover)
+        centres.append(centre)
+    return pixels, Gliders(torch.stack(covers, dim=2), torch.stack(centres, dim=2))
+
+
+def _with_glider(
+    draw: torch.Generator, pixels: torch.Tensor, offsets: torch.Tensor, share: float
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     count, times, _, side, _ = pixels.shape
     device = pixels.device
     moment = ((offsets - offsets[0]).float() / max(1, int(offsets[-1] - offsets[0])) - 0.5).to(device)
@@ -164,8 +192,8 @@ def add_gliders(draw: torch.Generator, pixels: torch.Tensor, offsets: torch.Tens
     grid = torch.stack([across.expand_as(box), down.expand_as(box)], dim=-1).clamp(-1, 1)
     seen = grid_sample(texture.to(pixels.dtype), grid.flatten(1, 2).to(pixels.dtype), align_corners=True)
     seen = seen.view(count, 3, times, side, side).transpose(1, 2)
-    cover = cover[:, :, None].to(pixels.dtype)
-    return pixels * (1 - cover) + seen * cover
+    over = cover[:, :, None].to(pixels.dtype)
+    return pixels * (1 - over) + seen * over, cover, centre
 
 
 def change_light(

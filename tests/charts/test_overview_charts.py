@@ -21,5 +21,6 @@ def test_groups_of_the_map_beyond_the_colours_are_grey_and_counted():
     figure = map_figure(range(count), range(count), names, names, range(count))
     assert [trace.name for trace in figure.data] == ["23 others", *(f"g{number:02d}" for number in range(7))]
     colours = [trace.marker.color for trace in figure.data]
-    assert colours[0] == theme.GREY and len(set(colours)) == len(colours)
+    assert colours[0] == theme.GREY
+    assert len(set(colours)) == len(colours)
     assert len(figure.data[0].x) == sum(range(1, 24))
