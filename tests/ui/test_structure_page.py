@@ -94,8 +94,8 @@ def test_rarity_among_a_workers_clips_is_the_mean_over_their_windows(library):
     assert comparison.rarity(library, alone, theirs).everywhere is None
 
 
-def with_cycles(project, entry, spans):
-    """Publish a clip's structure again with these cycles: the tiny demo's clips need not have any."""
+def with_spans(project, entry, name, spans):
+    """Publish a clip's structure again with these cycles or anomalies: the tiny demo's clips need not have any."""
     everyones = project.cache_root() / "structure"
     there = everyones.resolve()
     everyones.unlink()
@@ -103,7 +103,7 @@ def with_cycles(project, entry, spans):
     cache, key = Cache(project.cache_root()), EntryKey(entry.verb, entry.key, entry.material)
     with cache.building(key) as folder:
         shutil.copytree(entry.folder, folder, ignore=shutil.ignore_patterns("entry.json"), dirs_exist_ok=True)
-        write_json(folder / "structure.json", {**entry.json("structure.json"), "cycles": spans})
+        write_json(folder / "structure.json", {**entry.json("structure.json"), name: spans})
         cache.forget(key)
         cache.publish(key, folder, entry.details)
 
@@ -111,7 +111,7 @@ def with_cycles(project, entry, spans):
 def test_each_cycle_shows_the_frame_it_starts_with(project, library, open_page):
     clip = next(clip for clip in library.clips() if library.entry(clip.clip_id, "structure"))
     spans = [{"start_s": 1.0, "stop_s": 3.5, "deviation": 0.1}, {"start_s": 3.5, "stop_s": 6.0, "deviation": 0.2}]
-    with_cycles(project, library.entry(clip.clip_id, "structure"), spans)
+    with_spans(project, library.entry(clip.clip_id, "structure"), "cycles", spans)
     app = open_page("structure")
     app.selectbox[0].set_value(clip.clip_id).run()
     assert not app.exception
@@ -122,3 +122,20 @@ def test_each_cycle_shows_the_frame_it_starts_with(project, library, open_page):
         f"/glimpses/{key}/3500000-6000000/first.jpg",
     ]
     assert structure_view.first_frames(library, "no such clip", table) == [None, None]
+
+
+def test_the_anomalies_tell_how_rare_they_are_and_beside_how_many_clips(project, library, open_page):
+    clips = library.clips()
+    clip = next(clip for clip in clips if comparison.other_clips(clips, clip))
+    spans = [{"start_s": 3.0, "stop_s": 6.0, "score": 0.4}]
+    with_spans(project, library.entry(clip.clip_id, "structure"), "anomalies", spans)
+    found = comparison.rarity(library, clip, library.entry(clip.clip_id, "structure").json("structure.json"))
+    app = open_page("structure")
+    app.selectbox[0].set_value(clip.clip_id).run()
+    assert "Rare everywhere" not in captions(app)
+    app.session_state["structure_table"] = "Anomalies"
+    app.run()
+    assert not app.exception
+    (table,) = [item.value for item in app.dataframe if "rare_here" in item.value]
+    assert tuple(table.loc[0, ["rare_here", "rare_everywhere"]]) == pytest.approx(found.anomalies[0])
+    assert f"beside {found.clip_count} other clip" in captions(app)
