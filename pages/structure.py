@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from egoclean.ui import choice, clip_view, frame, guards, structure_view
+from egoclean.ui import choice, clip_view, frame, guards, loaders, structure_view
 from egoclean.ui.glossary import meaning
 
 frame.title(
@@ -10,7 +10,7 @@ frame.title(
 )
 library = guards.require_step("structure")
 frame.show_model(library, "embed")
-clip = choice.clip_picker(library, "structure")
+clip = choice.clip_picker(library, "structure", first=loaders.first_repeating(library))
 structure = structure_view.found(library, clip)
 structure_view.show_numbers(structure)
 

@@ -152,6 +152,15 @@ class Catalog:
         )
         return next((StepRow(a, b, c, StepStatus(d), e, json.loads(f)) for a, b, c, d, e, f in rows), None)
 
+    def first_with(self, verb: str, detail: str) -> str | None:
+        """Return the id of the first clip for which ``verb`` told a ``detail`` that is not null, or None."""
+        rows = self._query(
+            "SELECT clip_id FROM steps JOIN clips USING (clip_id) WHERE verb = ? AND status = ? "
+            "AND json_extract(details, '$.' || ?) IS NOT NULL ORDER BY clips.position LIMIT 1",
+            (verb, str(StepStatus.DONE), detail),
+        )
+        return rows[0][0] if rows else None
+
     def step(self, clip_id: str, verb: str) -> StepRow | None:
         """Return one step, or None when the verb has not been tried on the clip."""
         rows = self._query(

@@ -17,17 +17,18 @@ _LABEL_LETTERS = 90
 _KEPT_CLIP = "clip_kept"
 
 
-def clip_picker(library: Library, verb: str | None = None) -> ClipRow:
+def clip_picker(library: Library, verb: str | None = None, first: str | None = None) -> ClipRow:
     """Return the clip a person chose; with ``verb``, only clips for which it is done are offered.
 
-    Call after a guard: there must be at least one such clip.
+    Before a person chose it is the clip ``first``, if that is offered, or the first of the source. Call after a guard:
+    there must be at least one such clip.
     """
     items = loaders.clip_steps(library).values()
     offered = {item.clip.clip_id: item.clip for item in items if verb is None or _done(item, verb)}
     _forget_unless_in("clip", offered)
     names = loaders.names(library)
     labels = {shorten(names[clip_id], _LABEL_LETTERS) for clip_id in offered}
-    chosen_before = st.session_state.get("clip", st.session_state.get(_KEPT_CLIP))
+    chosen_before = st.session_state.get("clip", st.session_state.get(_KEPT_CLIP, first))
     if st.query_params.get("clip") not in labels and chosen_before in offered:
         # What a callback chose is not in the next page's address; set anew, it is shown there all the same.
         st.session_state["clip"] = chosen_before

@@ -85,6 +85,11 @@ def model_card(library: Library, verb: str) -> Mapping[str, Any] | None:
     return _model_card(library, str(library.project.root), catalog_stamp(library), verb)
 
 
+def first_repeating(library: Library) -> str | None:
+    """Return the id of the first clip in which something repeats, or None."""
+    return _first_repeating(library, str(library.project.root), catalog_stamp(library))
+
+
 def windows(library: Library) -> pd.DataFrame:
     """Return the table of windows; its texts are categories."""
     return _windows(library, str(library.project.root), file_stamp(library.windows_file))
@@ -251,6 +256,12 @@ def _model_card(_library: Library, root: str, stamp: Stamp, verb: str) -> Mappin
     del root, stamp
     step = _library.catalog.first_done(verb)
     return None if step is None else step.details.get("model")
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _first_repeating(_library: Library, root: str, stamp: Stamp) -> str | None:
+    del root, stamp
+    return _library.catalog.first_with("structure", "period_s")
 
 
 @st.cache_resource(show_spinner="Reading the table of windows…", max_entries=1)

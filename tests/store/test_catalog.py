@@ -62,6 +62,17 @@ def test_steps_without_details_and_the_first_done(catalog):
     assert catalog.first_done("embed") is None
 
 
+def test_the_first_clip_that_a_verb_told_something_of(catalog):
+    told = {"a": {"period_s": None}, "b": {"period_s": 3.5}, "c": {"period_s": 2.5}, "d": {}}
+    catalog.record([step(name, **details) for name, details in told.items()])
+    catalog.replace_clips([ClipRow(name, {}) for name in "adcb"])
+    assert catalog.first_with("score", "period_s") == "c"
+    assert catalog.first_with("score", "windows") is None
+    assert catalog.first_with("embed", "period_s") is None
+    catalog.record([step("c", status=StepStatus.FAILED, reason="why", period_s=2.5)])
+    assert catalog.first_with("score", "period_s") == "b"
+
+
 def test_facts_of_the_project(catalog):
     catalog.set_fact("x", {"deep": [1.5]})
     catalog.set_fact("x", 2)

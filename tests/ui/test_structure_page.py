@@ -139,3 +139,11 @@ def test_the_anomalies_tell_how_rare_they_are_and_beside_how_many_clips(project,
     (table,) = [item.value for item in app.dataframe if "rare_here" in item.value]
     assert tuple(table.loc[0, ["rare_here", "rare_everywhere"]]) == pytest.approx(found.anomalies[0])
     assert f"beside {found.clip_count} other clip" in captions(app)
+
+
+def test_the_page_opens_on_a_clip_in_which_something_repeats(project, library, open_page, monkeypatch):
+    clips = [clip.clip_id for clip in library.clips() if library.entry(clip.clip_id, "structure")]
+    asked = []
+    monkeypatch.setattr(type(library.catalog), "first_with", lambda _, *what: asked.append(what) or clips[1])
+    assert open_page("structure").selectbox[0].value == clips[1]
+    assert asked == [("structure", "period_s")]
