@@ -123,13 +123,16 @@ class Chooser:
             allowed = [part for part in parts if part in self._open and self._allows(part)]
             if not allowed:
                 return None
-            space = self._quotas.next_space({self._open[part][1] for part in allowed})
-            mine = [part for part in allowed if self._open[part][1] == space]
+            mine = allowed if len(allowed) == 1 else self._of_next_space(allowed)
             found = self._picker.best(mine)
             if found is not None:
                 return found
             for part in mine:
                 del self._open[part]
+
+    def _of_next_space(self, parts: list[int]) -> list[int]:
+        space = self._quotas.next_space({self._open[part][1] for part in parts})
+        return [part for part in parts if self._open[part][1] == space]
 
     def _allows(self, part: int) -> bool:
         phase, _, group = self._open[part]

@@ -119,7 +119,7 @@ class GraphGains:
         """Add a row to the set."""
         edges = self._edges(row)
         reached = self._rows[edges]
-        self._covered[reached] = np.maximum(self._covered[reached], self._worth[edges])
+        self._covered[reached] = np.maximum(self._covered.take(reached), self._worth[edges])
 
     def _edges(self, row: int) -> slice:
         return slice(self._starts[row], self._starts[row + 1])
