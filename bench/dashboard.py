@@ -53,7 +53,7 @@ MOST_MEMORY_MB = 1000.0
 OWN = {
     "overview": '[data-testid="stDataFrame"] canvas',
     "ingest": '[data-testid="stDataFrame"] canvas',
-    "clips": '[data-testid="stImage"] img, [data-testid="stDataFrame"] canvas',
+    "clips": ".tile .picture",
     "rectify": '[data-testid="stPlotlyChart"] .main-svg',
     "score": '[data-testid="stPlotlyChart"] .main-svg',
     "structure": '[data-testid="stPlotlyChart"] .main-svg',
