@@ -12,6 +12,10 @@ from numpy.typing import ArrayLike
 from egoclean.charts import theme
 
 
+FEW_POINTS = 2_000
+"""Up to how many points the map is drawn without WebGL."""
+
+
 def footage_bar(parts: Mapping[str, float], colours: Mapping[str, str], unit: str = "min") -> go.Figure:
     """Return one bar cut into ``parts``, each a name and its amount in ``unit``; parts of nothing are left out."""
     total = sum(parts.values())
@@ -72,11 +76,13 @@ def map_figure(
         others = f"{len(found) - len(shown):,} others"
         places[others], palette[others] = ~np.isin(numbers, shown), theme.GREY
         order.insert(0, others)
+    # WebGL draws many points at once, and takes a second to begin where there is no graphics card.
+    trace = go.Scatter if len(x_values) <= FEW_POINTS else go.Scattergl
     points = []
     for name in order:
         inside = places[name]
         points.append(
-            go.Scattergl(
+            trace(
                 x=x_values[inside],
                 y=y_values[inside],
                 mode="markers",
