@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike
 
 from egoclean.charts import theme
 
-
 FEW_POINTS = 2_000
 """Up to how many points the map is drawn without WebGL."""
 
