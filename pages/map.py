@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from egoclean.ui import choice, clip_view, frame, guards, loaders, map_view
+from egoclean.ui import choice, clip_view, frame, guards, map_points, map_view
 
 frame.title(
     "Map", "Every point is a window; alike windows lie close together. Draw around points to see what they are."
@@ -10,7 +10,7 @@ frame.title(
 library = guards.require_step("embed")
 frame.show_model(library, "embed")
 _, windows = guards.require_windows()
-points = loaders.embedding_map(library)
+points = map_points.embedding_map(library)
 if points.empty:
     st.info("The run has not written any embeddings into the table of windows yet.")
     st.stop()

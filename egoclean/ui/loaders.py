@@ -5,7 +5,6 @@ Everything returned here is shared by all viewers: treat it as read-only.
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import threading
 from collections.abc import Mapping, Sequence
@@ -18,24 +17,18 @@ import pandas as pd
 import streamlit as st
 from numpy.typing import NDArray
 
-from egoclean.core.projection import plane
-from egoclean.errors import CacheError
 from egoclean.library import WINDOW_COLUMNS, Library, SelectionView
 from egoclean.store.cache import Entry
 from egoclean.store.catalog import ClipRow, StepRow
 from egoclean.store.decisions import Decision, DecisionJournal
-from egoclean.store.keys import digest
 from egoclean.store.project import Project
-from egoclean.store.tables import read_narrow_table, read_table, write_table
+from egoclean.store.tables import read_narrow_table
 from egoclean.ui.format import short_names
 from egoclean.ui.project import current_project
-from egoclean.ui.window_index import Footage, SignalOrder, clip_places, evenly
+from egoclean.ui.window_index import Footage, SignalOrder, clip_places
 from egoclean.verbs.select import decided_digest
 
 Stamp = tuple[int, ...]
-
-MAP_ROWS = 10_000
-"""Most windows on the map: with their labels they stay well under two megabytes."""
 
 NOT_CONSIDERED, LEFT_OUT, CHOSEN = 0, 1, 2
 """How a window stands in the saved selection, as :func:`standing` has it."""
@@ -183,14 +176,6 @@ def entry_array(found: Entry, name: str) -> Any:
 def entry_table(found: Entry, name: str) -> pd.DataFrame:
     """Return a Parquet file of an entry."""
     return _entry_table(found.verb, found.key, found.path(name))
-
-
-def embedding_map(library: Library) -> pd.DataFrame:
-    """Return windows with ``x`` and ``y`` in the plane of greatest spread of their embeddings.
-
-    One embedding space only (the one with most windows), and at most :data:`MAP_ROWS` windows, evenly taken.
-    """
-    return _embedding_map(library, str(library.project.root), file_stamp(library.windows_file))
 
 
 def decided(library: Library) -> str:
@@ -377,30 +362,3 @@ def _entry_array(verb: str, key: str, _path: Path) -> Any:
 @st.cache_resource(show_spinner=False, max_entries=64)
 def _entry_table(verb: str, key: str, _path: Path) -> pd.DataFrame:
     return pd.read_parquet(_path)
-
-
-@st.cache_resource(show_spinner="Laying out the embeddings…", max_entries=2)
-def _embedding_map(_library: Library, root: str, stamp: Stamp) -> pd.DataFrame:
-    table = _windows(_library, root, stamp)
-    if table.empty:
-        return table.assign(x=[], y=[])
-    space = table["space"].value_counts().idxmax()
-    there = np.flatnonzero((table["space"] == space).to_numpy())
-    shown = table.iloc[there[evenly(len(there), MAP_ROWS)]].reset_index(drop=True)
-    places = _laid_out(_library, shown, digest(stamp))
-    return shown.merge(places, on="row").dropna(subset=["x", "y"])
-
-
-def _laid_out(library: Library, shown: pd.DataFrame, made_from: str) -> pd.DataFrame:
-    """Return row, x and y of ``shown``: kept beside the table of windows, since it takes reading every clip's entry."""
-    path = library.windows_file.with_name("map.parquet")
-    if path.is_file():
-        kept = read_table(path)
-        if (kept["made_from"] == made_from).all():
-            return kept[["row", "x", "y"]]
-    places = plane(library.embeddings(shown))
-    found = pd.DataFrame({"row": shown["row"].to_numpy(), "x": places[:, 0], "y": places[:, 1]})
-    # Without it the next start of the dashboard only takes longer.
-    with contextlib.suppress(CacheError):
-        write_table(path, found.assign(made_from=made_from))
-    return found
