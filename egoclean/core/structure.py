@@ -169,7 +169,7 @@ def _analyse(
     segments = cut_out(parts.split(edges, coarse.steps(LEAST_SEGMENT_S)).segments(coarse), gaps)
     busy = _repeating_points(stream, parts.works)
     by_work = [whole_cycles(_cycles(stream, work, busy), gaps) for work in parts.works]
-    period = _main_period(parts.works, by_work)
+    period = _main_period(parts.works)
     cycles = tuple(sorted((cycle for found in by_work for cycle in found), key=lambda cycle: cycle.start_s))
     odd = [*odd_stretches(segments, config.minimum_anomaly_s), *_shifted(shifts, coarse, config.minimum_anomaly_s)]
     left, explained = (None, None) if covariates is None else regress_out(change, covariates)
@@ -248,12 +248,11 @@ def _is_believed(parts: Segmentation, step_s: float) -> bool:
     return repeats > 0 and parts.confidence() >= LEAST_CONFIDENCE * max(1.0, SURE_REPEATS / repeats)
 
 
-def _main_period(works: Sequence[Work], cycles: Sequence[tuple[Cycle, ...]]) -> Period:
-    """Return the period of the work with the most time in cycles; of the longest work when nothing repeats."""
-    in_cycles_s = [sum(cycle.stop_s - cycle.start_s for cycle in found) for found in cycles]
-    order = [(seconds, work.worked_points()) for seconds, work in zip(in_cycles_s, works, strict=True)]
-    repeating = [index for index, work in enumerate(works) if work.period.period_s is not None]
-    return works[max(repeating or range(len(works)), key=order.__getitem__)].period
+def _main_period(works: Sequence[Work]) -> Period:
+    """Return the period of the longest work that repeats; of the longest work when nothing repeats."""
+    # Time in whole cycles would put works of long cycles back: what is cut at both ends counts for nothing there.
+    repeating = [work for work in works if work.period.period_s is not None]
+    return max(repeating or works, key=Work.worked_points).period
 
 
 def _cycles(stream: Stream, work: Work, busy: NDArray[np.bool_]) -> tuple[Cycle, ...]:
