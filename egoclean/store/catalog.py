@@ -132,7 +132,7 @@ class Catalog:
             f"{where} ORDER BY clips.position, steps.rowid",
             values,
         )
-        return tuple(StepRow(a, b, c, StepStatus(d), e, json.loads(f)) for a, b, c, d, e, f in rows)
+        return _step_rows(rows)
 
     def bare_steps(self) -> tuple[StepRow, ...]:
         """Return the steps of all clips in clip order without their details, which take most of the time and memory."""
@@ -150,7 +150,7 @@ class Catalog:
             "WHERE verb = ? AND status = ? ORDER BY clips.position LIMIT 1",
             (verb, str(StepStatus.DONE)),
         )
-        return next((StepRow(a, b, c, StepStatus(d), e, json.loads(f)) for a, b, c, d, e, f in rows), None)
+        return next(iter(_step_rows(rows)), None)
 
     def first_with(self, verb: str, detail: str) -> str | None:
         """Return the id of the first clip for which ``verb`` told a ``detail`` that is not null, or None."""
@@ -167,7 +167,7 @@ class Catalog:
             "SELECT clip_id, verb, key, status, reason, details FROM steps WHERE clip_id = ? AND verb = ?",
             (clip_id, verb),
         )
-        return next((StepRow(a, b, c, StepStatus(d), e, json.loads(f)) for a, b, c, d, e, f in rows), None)
+        return next(iter(_step_rows(rows)), None)
 
     def notes(self) -> tuple[str, ...]:
         """Return what discovery had to say about the sources: files ignored, members refused."""
@@ -204,3 +204,7 @@ class Catalog:
 
 def _dump(value: Any) -> str:
     return json.dumps(to_plain(value), ensure_ascii=False, allow_nan=False)
+
+
+def _step_rows(rows: Iterable[tuple[Any, ...]]) -> tuple[StepRow, ...]:
+    return tuple(StepRow(a, b, c, StepStatus(d), e, json.loads(f)) for a, b, c, d, e, f in rows)
