@@ -2,11 +2,11 @@
 
 The model predicts the next window's embedding from the present one, both seen from the middle of their clip: what a
 place looks like is no motion. It is a ridge regression on the 16 directions in which clips move most, drawn towards one
-number: how fast all of them return to the middle. Few windows teach that number and hardly more; drawn towards zero, a
-model of few windows was worse than "nothing changes". The penalty is the greatest of those that did about as well as the
-best one, by less than a standard error, on clips of the selection that were not learned from (Breiman et al., 1984). It
-learns from the chosen windows of some groups and is tried on every window of the groups left out, so that a selection
-that stands for the whole does well and one that holds only oddities does not.
+number: how fast all of them return to the middle. Few windows teach that number and hardly more; drawn towards zero,
+a model of few windows was worse than "nothing changes". The penalty is the greatest of those that did about as well as
+the best one, by less than a standard error, on clips of the selection that were not learned from (Breiman et al.,
+1984). It learns from the chosen windows of some groups and is tried on every window of the groups left out, so that a
+selection that stands for the whole does well and one that holds only oddities does not.
 """
 
 from __future__ import annotations
