@@ -10,6 +10,9 @@ from egoclean.core.anomaly import Anomaly
 from egoclean.core.gaps import GAP
 from egoclean.core.work import REPETITIVE, Segment
 
+AT_END = 1.5
+"""How much longer a stretch must be that starts or stops with the clip: half of what would explain it is missing."""
+
 COMMON_SHARE, COMMON_S, COMMON_RECURRENCE = 1 / 3, 12.0, 0.8
 """A stretch that fills more than this share of the clip and lasts this long, and is found again in itself this well, is
 another work whose period could not be found rather than something unlike the rest."""
@@ -30,7 +33,9 @@ def odd_stretches(segments: Sequence[Segment], minimum_s: float) -> tuple[Anomal
     for run in [list(stretch) for is_odd, stretch in by_kind if is_odd]:
         worst = min(run, key=lambda segment: segment.recurrence)
         start_s, stop_s = run[0].start_s, run[-1].stop_s
-        if stop_s - start_s >= minimum_s and not _is_common(run, clip_s):
+        is_cut_off = run[0] is segments[0] or run[-1] is segments[-1]
+        least_s = minimum_s * (AT_END if is_cut_off else 1.0)
+        if stop_s - start_s >= least_s and not _is_common(run, clip_s):
             peak_s = (worst.start_s + worst.stop_s) / 2
             found.append(Anomaly(start_s, stop_s, peak_s, 1.0 - worst.recurrence, 0.5, "recurrence", worst.label))
     return tuple(found)

@@ -22,7 +22,7 @@ APART_S = 2.6
 SHORTEST_S, LONGEST_S = 4.0, 14.0
 """Shortest and longest stretch looked for."""
 
-LEAST_SEPARATION = 3.6
+LEAST_SEPARATION = 4.2
 """Least distance, in spreads, of a 6 s stretch's lower quartile above the rest's upper quartile along its direction.
 
 A shorter stretch must stand as much clearer as its mean is less certain, ``sqrt(6 s / length)``; past 7 s nothing more
@@ -32,7 +32,7 @@ is allowed for, because neighbouring seconds share their disturbance.
 AT_END = 1.4
 """How much more is asked of a stretch that starts or stops with its work: it is not seen to come or to go."""
 
-END_S = 1.0
+END_S = 1.5
 """A stretch this close to where its work starts or stops starts or stops with it, seconds."""
 
 LEAST_WORK_S = 20.0

@@ -53,8 +53,8 @@ CLOSE_SHARE = 0.1
 """A lower penalty is kept when the share of repeating time it gives is at most this much below the greatest."""
 
 LEAST_CONFIDENCE, SURE_REPEATS = 0.22, 7.0
-"""Least confidence of a clip's clearest period: each way to cut a clip is a further chance to find one by luck. A clip
-with fewer repeats, over all its works, must be as much clearer: what wanders slowly comes back by itself."""
+"""Least confidence of a clip's clearest period: each way to cut a clip is a further chance to find one by luck. A work
+of fewer repeats must be as much clearer: what wanders slowly comes back by itself."""
 
 STRUCTURE_VERSION = 2
 """Version of ``NAME_structure.json``."""
@@ -244,8 +244,10 @@ def _segment(stream: Stream) -> tuple[Stream, Float32, Segmentation]:
 
 
 def _is_believed(parts: Segmentation, step_s: float) -> bool:
-    repeats = parts.repeats(step_s)
-    return repeats > 0 and parts.confidence() >= LEAST_CONFIDENCE * max(1.0, SURE_REPEATS / repeats)
+    return any(
+        work.period.confidence * min(1.0, work.repeats(step_s) / SURE_REPEATS) >= LEAST_CONFIDENCE
+        for work in parts.works
+    )
 
 
 def _main_period(works: Sequence[Work]) -> Period:

@@ -87,6 +87,10 @@ class Work:
         """Return the number of points in its stretches."""
         return sum(stop - first for first, stop in self.spans)
 
+    def repeats(self, step_s: float) -> float:
+        """Return how many cycles long its stretches are together, at ``step_s`` seconds a point; 0 for no period."""
+        return 0.0 if self.period.period_s is None else self.worked_points() * step_s / self.period.period_s
+
 
 def match_levels(rows: Float32, edges: Edges, apart_points: int) -> Float64:
     """Return ``out[a, b]``: how well the median moment of stretch ``a`` is matched by the best moment of ``b``.
@@ -211,18 +215,6 @@ class Segmentation:
         """Return the share of the clip's time that belongs to repeating work."""
         worked = sum(work.worked_points() for work in self.works if work.label == REPETITIVE)
         return worked / max(1, sum(work.worked_points() for work in self.works))
-
-    def confidence(self) -> float:
-        """Return the confidence of the clearest period; 0 when nothing repeats."""
-        return max((work.period.confidence for work in self.works if work.label == REPETITIVE), default=0.0)
-
-    def repeats(self, step_s: float) -> float:
-        """Return how many cycles long the repeating works are together, at ``step_s`` seconds a point."""
-        return sum(
-            work.worked_points() * step_s / work.period.period_s
-            for work in self.works
-            if work.period.period_s is not None
-        )
 
     def without_periods(self) -> Segmentation:
         """Return the segmentation with no work called repeating, because its periods are too weak to be believed."""

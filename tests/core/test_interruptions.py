@@ -22,6 +22,14 @@ def test_what_interrupts_repeating_work_is_odd():
     assert spans((20, "repetitive", 0, 1.0), (8, "idle", 1, 1.0), (20, "repetitive", 0, 1.0)) == [(20, 28)]
 
 
+def test_what_starts_or_stops_with_the_clip_must_last_longer():
+    work = (20, "repetitive", 0, 1.0)
+    assert spans(work, (4, "one-off", 1, 0.6), work) == [(20, 24)]
+    assert spans((4, "one-off", 1, 0.6), work) == spans(work, (4, "one-off", 1, 0.6)) == []
+    assert spans((5, "one-off", 1, 0.6), work) == [(0, 5)]
+    assert spans(work, (5, "one-off", 1, 0.6)) == [(20, 25)]
+
+
 def test_neighbours_outside_the_work_are_one_stretch_unless_footage_is_missing():
     work, other, last = (40, "repetitive", 0, 1.0), (5, "idle", 1, 0.2), (6, "one-off", 2, 0.1)
     assert spans(work, other, last) == [(40, 51)]

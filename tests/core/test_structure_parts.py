@@ -446,6 +446,16 @@ def test_fewer_repeats_need_a_clearer_period(seconds, believed):
     found = period.Period(5.0, 0.25, 0.25, 9.0, "")
     works = (work.Work(((0, round(seconds * 10)),), found, 0.1, "repetitive"),)
     parts = work.Segmentation(np.array([0, round(seconds * 5)]), np.array([0]), np.array([1.0]), works)
-    assert parts.repeats(0.1) == pytest.approx(seconds / 5.0)
+    assert works[0].repeats(0.1) == pytest.approx(seconds / 5.0)
     assert structure._is_believed(parts, 0.1) is believed
     assert not structure._is_believed(parts.without_periods(), 0.1)
+
+
+def test_two_works_of_few_repeats_do_not_speak_for_each_other():
+    found = period.Period(10.0, 0.3, 0.5, 3.6, ""), period.Period(3.0, 0.33, 0.33, 7.2, "")
+    works = tuple(
+        work.Work(spans, one, 0.1, "repetitive") for spans, one in zip((((0, 440),), ((440, 540),)), found, strict=True)
+    )
+    parts = work.Segmentation(np.array([0, 440, 540]), np.array([0, 1]), np.ones(2), works)
+    assert sum(item.repeats(0.1) for item in works) > structure.SURE_REPEATS
+    assert not structure._is_believed(parts, 0.1)
