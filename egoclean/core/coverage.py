@@ -85,59 +85,64 @@ class GraphGains:
     Parameters
     ----------
     weights : shape (n,), on the grid, how much each row counts.
+    candidates : shape (n,), the rows that may be taken; the gain of any other is 0.
     """
 
-    def __init__(self, reach: Reach, weights: Floats) -> None:
-        self._starts = reach.starts
-        self._rows = reach.rows
-        self._worth = reach.similarities * weights.astype(np.float32)[reach.rows]
-        self._covered = np.zeros(reach.row_count, dtype=np.float32)
-        self._looked_at = 0
+    def __init__(self, reach: Reach, weights: Floats, candidates: NDArray[np.bool_]) -> None:
+        count = reach.row_count
+        worth = csr_array((reach.similarities, reach.rows, reach.starts), shape=(count, count))[candidates]
+        worth.data *= weights.astype(np.float32).take(worth.indices)
+        lengths = np.zeros(count, dtype=np.int64)
+        lengths[candidates] = np.diff(worth.indptr)
+        self._put(worth.data, worth.indices, np.concatenate([[0], np.cumsum(lengths)]))
+        self._covered = np.zeros(count, dtype=np.float32)
 
     def of_all(self) -> Floats:
         """Return every row's gain now."""
-        added = self._added(self._worth, self._rows) if self._covered.any() else self._worth
-        return self._sums(added, self._starts[:-1], np.diff(self._starts))
+        added = self._added(self._worth.data, self._worth.indices) if self._covered.any() else self._worth.data
+        return self._sums(added, self._worth.indptr)
 
     def of_some(self, rows: Rows) -> Floats:
         """Return the gains of some rows now."""
-        if self._looked_at > len(self._rows):
+        if self._looked_at > self._worth.nnz:
             self._drop_spent_edges()
-        first = self._starts[rows]
-        lengths = self._starts[rows + 1] - first
-        starts = np.cumsum(lengths) - lengths
-        edges = np.arange(lengths.sum()) + np.repeat(first - starts, lengths)
-        self._looked_at += len(edges)
-        return self._sums(self._added(self._worth.take(edges), self._rows.take(edges)), starts, lengths)
+        some = self._worth[rows]
+        self._looked_at += some.nnz
+        return self._sums(self._added(some.data, some.indices), some.indptr)
 
     def of(self, row: int) -> float:
         """Return the gain of a row now."""
         edges = self._edges(row)
-        return float(np.add.reduce(self._added(self._worth[edges], self._rows[edges]), dtype=np.float64))
+        added = self._added(self._worth.data[edges], self._worth.indices[edges])
+        return float(np.add.reduce(added, dtype=np.float64))
 
     def take(self, row: int) -> None:
         """Add a row to the set."""
         edges = self._edges(row)
-        reached = self._rows[edges]
-        self._covered[reached] = np.maximum(self._covered.take(reached), self._worth[edges])
+        reached = self._worth.indices[edges]
+        self._covered[reached] = np.maximum(self._covered.take(reached), self._worth.data[edges])
+
+    def _put(self, worth: NDArray[np.float32], rows: NDArray[np.int32], starts: Rows) -> None:
+        count = len(starts) - 1
+        self._worth, self._looked_at = csr_array((worth, rows, starts), shape=(count, count)), 0
 
     def _edges(self, row: int) -> slice:
-        return slice(self._starts[row], self._starts[row + 1])
+        return slice(self._worth.indptr[row], self._worth.indptr[row + 1])
 
     def _added(self, worth: NDArray[np.float32], rows: NDArray[np.int32]) -> NDArray[np.float32]:
         added = worth - self._covered.take(rows)
         return np.asarray(np.maximum(added, 0.0, out=added))
 
     @staticmethod
-    def _sums(values: NDArray[np.float32], starts: Rows, lengths: Rows) -> Floats:
-        sums, some = np.zeros(len(starts)), lengths > 0
-        sums[some] = np.add.reduceat(values, starts[some], dtype=np.float64)
+    def _sums(values: NDArray[np.float32], starts: NDArray[np.integer]) -> Floats:
+        sums, some = np.zeros(len(starts) - 1), np.diff(starts) > 0
+        sums[some] = np.add.reduceat(values, starts[:-1][some], dtype=np.float64)
         return sums
 
     def _drop_spent_edges(self) -> None:
-        live = np.flatnonzero(self._worth > self._covered.take(self._rows))
-        self._starts = np.searchsorted(live, self._starts)
-        self._rows, self._worth, self._looked_at = self._rows.take(live), self._worth.take(live), 0
+        live = np.flatnonzero(self._worth.data > self._covered.take(self._worth.indices))
+        starts = np.searchsorted(live, self._worth.indptr)
+        self._put(self._worth.data.take(live), self._worth.indices.take(live), starts)
 
 
 class DenseGains:

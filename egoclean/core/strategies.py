@@ -89,7 +89,7 @@ def _coverage_picker(
     total = float(weights.sum()) or 1.0
     if config.strategy == "knn":
         assert prepared.reach is not None
-        return LazyGreedy(GraphGains(prepared.reach, weights), part_of, closed), total
+        return LazyGreedy(GraphGains(prepared.reach, weights, part_of >= 0), part_of, closed), total
     count = int((~undemanded).sum())
     if count > MOST_FACILITY_ROWS:
         raise UsageError(

@@ -76,7 +76,7 @@ def test_lazy_greedy_takes_what_looking_at_every_row_takes(count, seed, front, o
     def allowed_at(step):
         return parts[step % 2 :: 2] if one_part_at_a_time else parts
 
-    gains = GraphGains(reach_of([(np.arange(count), graph)], count), weights)
+    gains = GraphGains(reach_of([(np.arange(count), graph)], count), weights, part_of >= 0)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(greedy, "_LEAST_FRONT", front)
         found = lazy_greedy(gains, part_of.copy(), allowed_at, count)
@@ -88,7 +88,7 @@ def test_lazy_greedy_takes_what_looking_at_every_row_takes(count, seed, front, o
 def test_gains_of_a_graph_stay_exact_while_spent_edges_are_dropped(count, seed):
     embeddings, weights, _ = rows_with_repeats(count, seed)
     graph = build_graph(embeddings, wanted=12)
-    gains = GraphGains(reach_of([(np.arange(count), graph)], count), weights)
+    gains = GraphGains(reach_of([(np.arange(count), graph)], count), weights, np.ones(count, dtype=np.bool_))
     slow = SlowGains(matrix_of(graph), weights)
     for row in np.random.default_rng(seed).permutation(count).tolist():
         expected = slow.of_all()
@@ -99,6 +99,18 @@ def test_gains_of_a_graph_stay_exact_while_spent_edges_are_dropped(count, seed):
         slow.take(row)
     assert gains.of_some(np.arange(count)).tolist() == [0.0] * count
     assert gains.of_some(np.zeros(0, dtype=np.int64)).tolist() == []
+
+
+def test_rows_that_may_not_be_taken_are_reached_and_gain_nothing():
+    embeddings, weights, part_of = rows_with_repeats(40, 3)
+    graph, candidates = build_graph(embeddings, wanted=8), part_of >= 0
+    gains = GraphGains(reach_of([(np.arange(40), graph)], 40), weights, candidates)
+    slow = SlowGains(matrix_of(graph), weights)
+    assert 0 < candidates.sum() < 40
+    for row in np.flatnonzero(candidates).tolist():
+        assert gains.of_all().tolist() == np.where(candidates, slow.of_all(), 0.0).tolist()
+        gains.take(row)
+        slow.take(row)
 
 
 def test_dense_gains_over_two_spaces_and_a_row_of_none():
