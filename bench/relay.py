@@ -3,67 +3,79 @@
 from __future__ import annotations
 
 import contextlib
+import multiprocessing
 import re
 import socket
 import threading
 import time
+from multiprocessing.sharedctypes import Synchronized
 
 _CHUNK_BYTES = 1 << 16
 _CONTROL_BYTES = 16
+_NEVER = -1.0
 _EXTENSIONS = re.compile(rb"(?i)sec-websocket-extensions:[^\r]*\r\n")
 
 
 class Relay:
-    """Passes every byte on; ``asked`` and ``answered`` are moments of the websocket since :meth:`reset`."""
+    """Passes every byte on and notes when the websocket was first asked and last answered since :meth:`reset`.
+
+    It is a process of its own, so that neither the browser's driver nor its niceness delays what is noted.
+    """
 
     def __init__(self, port: int) -> None:
-        self._target = port
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.address = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self.reset()
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._asked, self._answered = multiprocessing.Value("d", _NEVER), multiprocessing.Value("d", _NEVER)
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        process = multiprocessing.Process(
+            target=_accept, args=(listener, port, self._asked, self._answered), daemon=True
+        )
+        process.start()
+        listener.close()
 
     def reset(self) -> None:
         """Forget the moments noted so far."""
-        self.asked: float | None = None
-        self.answered: float | None = None
+        self._asked.value = self._answered.value = _NEVER
 
     @property
     def seconds(self) -> float:
         """From the first byte the browser sent to the last one the server sent; 0 when nothing was asked."""
-        if self.asked is None or self.answered is None:
+        if _NEVER in (self._asked.value, self._answered.value):
             return 0.0
-        return max(0.0, self.answered - self.asked)
+        return max(0.0, self._answered.value - self._asked.value)
 
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                browser, _ = self._listener.accept()
-                threading.Thread(target=self._serve, args=(browser,), daemon=True).start()
 
-    def _serve(self, browser: socket.socket) -> None:
-        server = socket.create_connection(("127.0.0.1", self._target))
-        for end in (browser, server):
-            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        watched = threading.Event()
-        threading.Thread(target=self._back, args=(server, browser, watched), daemon=True).start()
-        with contextlib.suppress(OSError):
-            while data := browser.recv(_CHUNK_BYTES):
-                if watched.is_set() and self.asked is None and not _is_control(data):
-                    self.asked = time.perf_counter()
-                if b"Upgrade: websocket" in data:
-                    watched.set()
-                    data = _EXTENSIONS.sub(b"", data)
-                server.sendall(data)
-        server.close()
+def _accept(listener: socket.socket, port: int, asked: Synchronized[float], answered: Synchronized[float]) -> None:
+    while True:
+        browser, _ = listener.accept()
+        threading.Thread(target=_serve, args=(browser, port, asked, answered), daemon=True).start()
 
-    def _back(self, server: socket.socket, browser: socket.socket, watched: threading.Event) -> None:
-        with contextlib.suppress(OSError):
-            while data := server.recv(_CHUNK_BYTES):
-                if watched.is_set() and not _is_control(data):
-                    self.answered = time.perf_counter()
-                browser.sendall(data)
-        browser.close()
+
+def _serve(browser: socket.socket, port: int, asked: Synchronized[float], answered: Synchronized[float]) -> None:
+    server = socket.create_connection(("127.0.0.1", port))
+    for end in (browser, server):
+        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    watched = threading.Event()
+    threading.Thread(target=_back, args=(server, browser, watched, answered), daemon=True).start()
+    with contextlib.suppress(OSError):
+        while data := browser.recv(_CHUNK_BYTES):
+            if watched.is_set() and asked.value == _NEVER and not _is_control(data):
+                asked.value = time.perf_counter()
+            if b"Upgrade: websocket" in data:
+                watched.set()
+                data = _EXTENSIONS.sub(b"", data)
+            server.sendall(data)
+    server.close()
+
+
+def _back(
+    server: socket.socket, browser: socket.socket, watched: threading.Event, answered: Synchronized[float]
+) -> None:
+    with contextlib.suppress(OSError):
+        while data := server.recv(_CHUNK_BYTES):
+            if watched.is_set() and not _is_control(data):
+                answered.value = time.perf_counter()
+            browser.sendall(data)
+    browser.close()
 
 
 def _is_control(data: bytes) -> bool:

@@ -28,7 +28,7 @@ with tables:
     st.subheader("What was found", anchor=False, help="Select a row: the player repeats it.")
     span = structure_view.show_tables(library, structure, clip)
     st.subheader("Alike after how many seconds?", anchor=False, help=meaning("period"))
-    st.plotly_chart(structure_view.lag_figure(structure), key="lags")
+    st.plotly_chart(structure_view.lag_figure(library, clip), key="lags")
 with video:
     moments = structure_view.moments_of_brush(event, structure)
     moments = moments or structure_view.cycles_side_by_side(structure, clip)

@@ -39,6 +39,18 @@ HEIGHT_PX: Final = 320
 LEGEND: Final = {"orientation": "h", "yanchor": "bottom", "y": 1.0, "xanchor": "left", "x": 0.0}
 
 
+class Drawing(go.Figure):  # type: ignore[misc]  # plotly has no types
+    """A figure whose plain form is worked out once: a page sends a figure that it kept each time it is run."""
+
+    _plain: dict[str, Any] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the figure as plain data, as it was at the first call; not to be changed."""
+        if self._plain is None:
+            self._plain = super().to_dict()
+        return self._plain
+
+
 def category_colours(names: Sequence[str]) -> dict[str, str]:
     """Return a colour for each name, in the order given; the eighth name and the sixteenth share one."""
     return {name: CATEGORIES[index % len(CATEGORIES)] for index, name in enumerate(names)}
@@ -51,7 +63,7 @@ def figure(
     x: Mapping[str, Any] | None = None,
     y: Mapping[str, Any] | None = None,
     **layout: Any,
-) -> go.Figure:
+) -> Drawing:
     """Return a figure of ``traces`` with the common look; ``x`` and ``y`` are properties of its axes.
 
     All is given at once: plotly takes as long for each later update as for the whole figure, a page would wait for it.
@@ -69,7 +81,7 @@ def figure(
         "xaxis": {**axis, **(x or {})},
         "yaxis": {**axis, **(y or {})},
     }
-    return go.Figure(list(traces), {**look, **layout})
+    return Drawing(list(traces), {**look, **layout})
 
 
 def upright(place: float, colour: str, width: float, dash: str = "solid") -> dict[str, Any]:

@@ -8,6 +8,7 @@ entries, by key: no path ever comes from a request. What an address shows never 
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -29,7 +30,7 @@ SERVED_FILES: Final = frozenset(
 )
 _KEY = re.compile(r"[0-9a-f]{64}")
 _SPAN = re.compile(r"([0-9]{1,13})-([0-9]{1,13})")
-_DRAWING: Final = ThreadPoolExecutor(2, "glimpses")
+_DRAWING: Final = ThreadPoolExecutor(max(1, (os.cpu_count() or 1) // 4), "glimpses")
 _HEADERS: Final = {
     "Cache-Control": "private, max-age=31536000, immutable",
     "Cross-Origin-Resource-Policy": "same-origin",

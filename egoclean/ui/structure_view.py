@@ -14,6 +14,7 @@ import streamlit as st
 from egoclean.charts import structure_charts
 from egoclean.errors import EgocleanError
 from egoclean.library import Library
+from egoclean.store.cache import Entry
 from egoclean.store.catalog import ClipRow
 from egoclean.ui import clip_view, loaders, media, metrics, player
 from egoclean.ui.choice import chosen_row
@@ -118,10 +119,10 @@ def similarity_figure(library: Library, clip: ClipRow) -> go.Figure:
     return _similarity_figure(entry.key, library, clip.clip_id)
 
 
-def lag_figure(structure: Mapping[str, Any]) -> go.Figure:
-    """Return how alike moments are that lie so many seconds apart."""
-    values = [np.nan if item is None else item for item in structure["lag_spectrum"]]
-    return structure_charts.lag_spectrum_figure(structure["lags_s"], values, structure.get("period_s"))
+def lag_figure(library: Library, clip: ClipRow) -> go.Figure:
+    """Return how alike moments of a clip are that lie so many seconds apart."""
+    entry = loaders.entry(library, clip.clip_id, "structure")
+    return go.Figure() if entry is None else _lag_figure(entry.key, entry)
 
 
 def show_tables(library: Library, structure: Mapping[str, Any], clip: ClipRow) -> Span | None:
@@ -289,3 +290,10 @@ def _similarity_figure(key: str, _library: Library, clip_id: str) -> go.Figure:
     centres = loaders.entry_json(entry, "structure.json")["centres_s"]
     times = np.interp(np.linspace(0, len(centres) - 1, len(matrix)), np.arange(len(centres)), centres)
     return structure_charts.similarity_figure(matrix, times)
+
+
+@st.cache_resource(show_spinner=False, max_entries=8)
+def _lag_figure(key: str, _entry: Entry) -> go.Figure:
+    structure = loaders.entry_json(_entry, "structure.json")
+    values = [np.nan if item is None else item for item in structure["lag_spectrum"]]
+    return structure_charts.lag_spectrum_figure(structure["lags_s"], values, structure.get("period_s"))
