@@ -50,12 +50,11 @@ def show(library: Library, windows: pd.DataFrame) -> None:
     """Show where score and another signal part, by rank, and the windows of one corner; the selected one plays."""
     others = loaders.known_signals(library, OTHERS)
     if not others or not loaders.known_signals(library, ("score",)):
+        st.caption("There is no second signal yet: embeddings give the change, structure the anomaly.")
         return
-    st.subheader(
-        "Where signals disagree",
-        anchor=False,
-        help="Each window by its place in two rankings. High = harder to reconstruct, or more unusual, than the rest. "
-        f"A corner holds what is among the {100 * _SHARE:.0f} % at one end of both.",
+    st.caption(
+        "Each window by its place in two rankings: high = harder to reconstruct, or more unusual, than the rest. "
+        f"A corner holds what is among the {100 * _SHARE:.0f} % at one end of both."
     )
     plot, list_ = st.columns(2, gap="medium")
     with list_:

@@ -11,7 +11,7 @@ from egoclean.charts.score_charts import score_histogram
 from egoclean.core.explanations import rank_correlation
 from egoclean.errors import EgocleanError
 from egoclean.library import Library
-from egoclean.ui import clip_view, loaders, metrics, windows_table
+from egoclean.ui import clip_view, disagreement_view, loaders, metrics, windows_table
 from egoclean.ui.format import count, footage, share
 from egoclean.ui.glossary import TERMS
 from egoclean.ui.range_slider import range_slider, set_range
@@ -33,7 +33,13 @@ def show_signal(library: Library, windows: pd.DataFrame) -> None:
     signal = _pick_signal(library, windows)
     _show_thresholds(library, windows, signal)
     _show_explanations(library, windows, signal)
-    _show_order(library, windows, signal)
+    in_order, parted = st.tabs(["Windows in order", "Where signals disagree"], key="score_tab", on_change="rerun")
+    if in_order.open:
+        with in_order:
+            _show_order(library, windows, signal)
+    if parted.open:
+        with parted:
+            disagreement_view.show(library, windows)
 
 
 def _pick_signal(library: Library, windows: pd.DataFrame) -> str:
@@ -113,7 +119,6 @@ def _show_explanations(library: Library, windows: pd.DataFrame, signal: str) -> 
 @st.fragment
 def _show_order(library: Library, windows: pd.DataFrame, signal: str) -> None:
     """Show the windows at one end of a signal, one of them playing, and what the model fills in for it."""
-    st.subheader("Windows in order", anchor=False)
     ranking, look = st.columns(2, gap="medium")
     with ranking:
         window = _show_ranking(library, windows, signal)

@@ -286,6 +286,9 @@ def test_names_from_outside_are_shown_letter_by_letter(project, library, open_pa
 
 def test_a_corner_of_the_disagreement_lists_its_windows(library, open_page):
     app = open_page("score")
+    assert not [item for item in app.radio if item.label == "Corner"], "nothing is worked out before it is opened"
+    app.session_state["score_tab"] = "Where signals disagree"
+    app.run()
     windows = library.windows()
     for name, corner in (("hard but usual", "only the first high"), ("easy but unusual", "only the second high")):
         widget(app.radio, "Corner").set_value(name).run()
