@@ -15,14 +15,20 @@ if points.empty:
     st.info("The run has not written any embeddings into the table of windows yet.")
     st.stop()
 
-by = map_view.colour_by(points)
-event = st.plotly_chart(
-    map_view.figure(library, points, by), key="map", on_select="rerun", selection_mode=("lasso", "box")
-)
-st.caption(map_view.caption(points, windows))
-lassoed = map_view.lassoed(points, choice.chosen_points(event))
-if lassoed.empty:
-    st.info("Nothing is drawn around yet: drag a loop around some points, or a box with the tool above the figure.")
-    st.stop()
-st.subheader(map_view.heading(lassoed), anchor=False)
-clip_view.show_window(library, map_view.show_table(library, lassoed))
+
+@st.fragment
+def show_points() -> None:
+    """Show the points, and the windows a person draws around; either changes nothing else on the page."""
+    by = map_view.colour_by(points)
+    figure = map_view.figure(library, points, by)
+    event = st.plotly_chart(figure, key="map", on_select="rerun", selection_mode=("lasso", "box"))
+    st.caption(map_view.caption(points, windows))
+    lassoed = map_view.lassoed(points, choice.chosen_points(event))
+    if lassoed.empty:
+        st.info("Nothing is drawn around yet: drag a loop around some points, or a box with the tool above the figure.")
+        return
+    st.subheader(map_view.heading(lassoed), anchor=False)
+    clip_view.show_window(library, map_view.show_table(library, lassoed))
+
+
+show_points()
