@@ -144,8 +144,17 @@ def selected_windows(library: Library, clip_id: str) -> pd.DataFrame:
 
 def standing(library: Library) -> NDArray[np.int8]:
     """Return for each row of the table of windows how it stands in the saved selection."""
-    stamp = (*_selection_stamp(library), *file_stamp(library.windows_file))
-    return _standing(library, str(library.project.root), stamp)
+    return _standing(library, str(library.project.root), _standing_stamp(library))[0]
+
+
+def reasons(library: Library, rows: NDArray[np.int64]) -> NDArray[np.object_]:
+    """Return why the saved selection chose or left out each of some rows of the table; empty where it did neither."""
+    view, found = selection(library), np.full(len(rows), "", dtype=np.object_)
+    how, places = _standing(library, str(library.project.root), _standing_stamp(library))
+    for table, value in () if view is None else ((view.left_out, LEFT_OUT), (view.chosen, CHOSEN)):
+        asked = how[rows] == value
+        found[asked] = table["reason"].iloc[places[rows[asked]]].astype(str)
+    return found
 
 
 def decisions(library: Library) -> Mapping[tuple[str, int, int, str], Decision]:
@@ -300,15 +309,22 @@ def _selection(_library: Library, root: str, stamp: Stamp) -> SelectionView | No
     return _library.selection(narrow=True)
 
 
+def _standing_stamp(library: Library) -> Stamp:
+    return (*_selection_stamp(library), *file_stamp(library.windows_file))
+
+
 @st.cache_resource(show_spinner=False, max_entries=1)
-def _standing(_library: Library, root: str, stamp: Stamp) -> NDArray[np.int8]:
+def _standing(_library: Library, root: str, stamp: Stamp) -> tuple[NDArray[np.int8], NDArray[np.int32]]:
+    """Return for each row of the table of windows how it stands, and its place among those that stand alike."""
     del root, stamp
     found = np.full(len(windows(_library)), NOT_CONSIDERED, dtype=np.int8)
+    places = np.zeros(len(found), dtype=np.int32)
     view = selection(_library)
     for table, value in () if view is None else ((view.left_out, LEFT_OUT), (view.chosen, CHOSEN)):
         rows = table["row"].to_numpy()
-        found[rows[rows < len(found)]] = value
-    return found
+        known = np.flatnonzero(rows < len(found))
+        found[rows[known]], places[rows[known]] = value, known
+    return found, places
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)

@@ -99,8 +99,8 @@ def heading(windows: pd.DataFrame) -> str:
 def show_table(library: Library, windows: pd.DataFrame) -> pd.Series | None:
     """Show the windows as a table, with whether each was chosen and why; return the selected one, or None."""
     first = windows.head(windows_table.MOST_ROWS + 1)
-    reasons = _reasons(library, first)
-    table = first.assign(status=_status(library, first), reason=first["row"].map(reasons).fillna(""))
+    reasons = loaders.reasons(library, first["row"].to_numpy())
+    table = first.assign(status=_status(library, first), reason=reasons)
     return windows_table.show(library, table, _SHOWN, key="map_rows", of=len(windows))
 
 
@@ -108,15 +108,6 @@ def _status(library: Library, windows: pd.DataFrame) -> pd.Series:
     texts = {loaders.NOT_CONSIDERED: "not considered", loaders.LEFT_OUT: "left out", loaders.CHOSEN: "chosen"}
     found = loaders.standing(library)[windows["row"].to_numpy()]
     return pd.Series([texts[value] for value in found.tolist()], index=windows.index, dtype="str")
-
-
-def _reasons(library: Library, windows: pd.DataFrame) -> dict[int, str]:
-    """Return the reason of each of ``windows`` that the saved selection considered, by row."""
-    view = loaders.selection(library)
-    if view is None:
-        return {}
-    both = [table.loc[table["row"].isin(windows["row"]), ["row", "reason"]] for table in (view.left_out, view.chosen)]
-    return {int(row): str(reason) for table in both for row, reason in table.itertuples(index=False)}
 
 
 def _first(value: Any) -> int:

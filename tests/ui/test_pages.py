@@ -17,7 +17,7 @@ from egoclean.exporters.manifest import read_manifest
 from egoclean.store.catalog import StepRow, StepStatus
 from egoclean.store.decisions import DecisionJournal, Verdict
 from egoclean.store.runs import RunRecorder, RunState
-from egoclean.ui import choosing, evaluate_view, export_view
+from egoclean.ui import choosing, evaluate_view, export_view, loaders
 from egoclean.ui.first_minute import PAGE_SENTENCES
 
 PAGES = [name.lower() for name in PAGE_SENTENCES]
@@ -282,6 +282,15 @@ def test_names_from_outside_are_shown_letter_by_letter(project, library, open_pa
     notes = [item.value for item in app.caption if "img" in item.value or "bold" in item.value]
     assert len(notes) == 2
     assert not any(re.search(r"(?<!\\)[<>\[\]()*]", note) for note in notes)
+
+
+def test_each_window_has_the_reason_of_the_saved_selection(library):
+    windows, view = library.windows(), library.selection()
+    both = [*view.left_out.itertuples(), *view.chosen.itertuples()]
+    expected = {int(item.row): str(item.reason) for item in both}
+    rows = windows["row"].to_numpy()[::-1]
+    assert loaders.reasons(library, rows).tolist() == [expected.get(row, "") for row in rows.tolist()]
+    assert len(expected) == len(view.chosen) + len(view.left_out) > len(view.chosen) > 0
 
 
 def test_a_corner_of_the_disagreement_lists_its_windows(library, open_page):
