@@ -1,6 +1,6 @@
 """How well temporal structure is found on clips of the demo world whose truth is known.
 
-    python bench/structure.py [--clips 60] [--seed 5000] [--embeddings truth|model|both] [--work DIR] [--noise 1.0]
+    python bench/structure.py [--clips 60] [--seed 5000 ...] [--embeddings truth|model|both] [--work DIR] [--noise 1.0]
         [--speed] [--out bench/results/structure.json]
 
 Clips come from seeds that nothing was tuned on (development used seeds below 5000). ``truth``: embeddings are made
@@ -226,7 +226,7 @@ def embedding_makers(options: argparse.Namespace) -> dict[str, Callable[[Factory
         from structure_rendered import draw_clips, embedder_of, model_embeddings
 
         embedder = embedder_of()
-        clips = [bench_clip(seed)[0] for seed in range(options.seed, options.seed + options.clips)]
+        clips = [bench_clip(first + place)[0] for first in options.seed for place in range(options.clips)]
         draw_clips(clips, options.work, embedder.size_px, options.processes)
         trained = "trained" if embedder.card.trained else "UNTRAINED"
         print(f"model: {embedder.card.model_id}, {trained}, weights {embedder.card.weights_sha256[:12]}")
@@ -238,7 +238,7 @@ def main() -> None:
     """Run the bench, print the tables and write the result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clips", type=int, default=60)
-    parser.add_argument("--seed", type=int, default=FIRST_REPORTED_SEED)
+    parser.add_argument("--seed", type=int, nargs="+", default=[FIRST_REPORTED_SEED], help="first of each set of clips")
     parser.add_argument("--embeddings", choices=("truth", "model", "both"), default="truth")
     parser.add_argument("--noise", type=float, default=1.0, help="of truth-made embeddings")
     parser.add_argument("--work", type=Path, default=Path(tempfile.gettempdir()) / "structure-bench")
@@ -248,15 +248,16 @@ def main() -> None:
     parser.add_argument("--details", action="store_true")
     options = parser.parse_args()
     began_s = time.perf_counter()
-    result: dict[str, Any] = {"seeds": [options.seed, options.seed + options.clips]}
+    result: dict[str, Any] = {"seeds": options.seed, "clips_of_each": options.clips}
     for name, embed in embedding_makers(options).items():
-        verdicts = run(range(options.seed, options.seed + options.clips), embed)
-        summary = {method: summarise(found) for method, found in verdicts.items()}
+        sets = [run(range(first, first + options.clips), embed) for first in options.seed]
+        verdicts = {method: [verdict for found in sets for verdict in found[method]] for method in sets[0]}
+        summary = _summaries(verdicts)
         print_summary(name, summary)
         for verdict in verdicts["ours"] if options.details else ():
             print(verdict)
-        clips = {method: [asdict(verdict) for verdict in found] for method, found in verdicts.items()}
-        result[name] = {"summary": summary, "clips": clips}
+        clips = [asdict(verdict) for verdict in verdicts["ours"]]
+        result[name] = {"summary": summary, "summary_of_each_set": list(map(_summaries, sets)), "clips": clips}
     result["seconds"] = round(time.perf_counter() - began_s, 1)
     result["speed"] = [asdict(speed) for speed in map(measure, LOADS)] if options.speed else []
     for speed in result["speed"]:
@@ -265,6 +266,10 @@ def main() -> None:
         )
     if options.out:
         options.out.write_text(json.dumps(result, indent=1, allow_nan=False) + "\n")
+
+
+def _summaries(verdicts: Mapping[str, Sequence[Verdict]]) -> dict[str, dict[str, float]]:
+    return {method: summarise(found) for method, found in verdicts.items()}
 
 
 def print_summary(embeddings: str, summary: Mapping[str, Mapping[str, float]]) -> None:
