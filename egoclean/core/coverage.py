@@ -8,6 +8,7 @@ any size (Nemhauser, Wolsey and Fisher, 1978), and a gain computed earlier bound
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +22,7 @@ Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 _BLOCK_COLUMNS = 64
+_BLOCK_EDGES = 1 << 18
 
 WEIGHT_GRID = 64.0
 """Weights are multiples of 1/64: times a similarity they fit a float32, and their sums a float64, without rounding."""
@@ -91,7 +93,9 @@ class GraphGains:
     def __init__(self, reach: Reach, weights: Floats, candidates: NDArray[np.bool_]) -> None:
         count = reach.row_count
         worth = csr_array((reach.similarities, reach.rows, reach.starts), shape=(count, count))[candidates]
-        worth.data *= weights.astype(np.float32).take(worth.indices)
+        counts = weights.astype(np.float32)
+        for block in _blocks(worth.nnz):
+            worth.data[block] *= counts.take(worth.indices[block])
         lengths = np.zeros(count, dtype=np.int64)
         lengths[candidates] = np.diff(worth.indptr)
         self._put(worth.data, worth.indices, np.concatenate([[0], np.cumsum(lengths)]))
@@ -140,9 +144,23 @@ class GraphGains:
         return sums
 
     def _drop_spent_edges(self) -> None:
-        live = np.flatnonzero(self._worth.data > self._covered.take(self._worth.indices))
-        starts = np.searchsorted(live, self._worth.indptr)
-        self._put(self._worth.data.take(live), self._worth.indices.take(live), starts)
+        worth, rows, starts = self._worth.data, self._worth.indices, self._worth.indptr
+        kept, kept_before = 0, np.zeros(len(starts), dtype=np.int64)
+        for block in _blocks(len(rows)):
+            live = np.flatnonzero(worth[block] > self._covered.take(rows[block]))
+            # What is kept moves forward in the same memory: asking for as much anew costs more than the looking.
+            worth[kept : kept + len(live)] = worth[block].take(live)
+            rows[kept : kept + len(live)] = rows[block].take(live)
+            inside = slice(*np.searchsorted(starts, [block.start, block.stop]))
+            kept_before[inside] = kept + np.searchsorted(live, starts[inside] - block.start)
+            kept += len(live)
+        kept_before[np.searchsorted(starts, len(rows)) :] = kept
+        self._put(worth[:kept], rows[:kept], kept_before)
+
+
+def _blocks(count: int) -> Iterator[slice]:
+    """Yield the slices that part ``count`` edges into blocks that a processor's cache holds."""
+    return (slice(start, min(start + _BLOCK_EDGES, count)) for start in range(0, count, _BLOCK_EDGES))
 
 
 class DenseGains:

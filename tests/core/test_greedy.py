@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from egoclean.core import greedy
+from egoclean.core import coverage, greedy
 from egoclean.core.coverage import DenseGains, GraphGains, on_weight_grid, reach_of
 from egoclean.core.greedy import LazyGreedy
 from egoclean.core.neighbours import build_graph
@@ -83,9 +83,15 @@ def test_lazy_greedy_takes_what_looking_at_every_row_takes(count, seed, front, o
     assert found == slow_greedy(SlowGains(matrix_of(graph), weights), part_of.copy(), allowed_at, count)
 
 
-@given(st.integers(1, 60), st.integers(0, 10_000))
-@settings(max_examples=40, deadline=None)
-def test_gains_of_a_graph_stay_exact_while_spent_edges_are_dropped(count, seed):
+@given(st.integers(1, 60), st.integers(0, 10_000), st.sampled_from([5, 64, 1 << 18]))
+@settings(max_examples=60, deadline=None)
+def test_gains_of_a_graph_stay_exact_while_spent_edges_are_dropped(count, seed, block):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(coverage, "_BLOCK_EDGES", block)
+        check_gains_while_edges_are_dropped(count, seed)
+
+
+def check_gains_while_edges_are_dropped(count, seed):
     embeddings, weights, _ = rows_with_repeats(count, seed)
     graph = build_graph(embeddings, wanted=12)
     gains = GraphGains(reach_of([(np.arange(count), graph)], count), weights, np.ones(count, dtype=np.bool_))
