@@ -9,9 +9,9 @@ frame.title(
 )
 library = guards.require_step("embed")
 frame.show_model(library, "embed")
-_, windows = guards.require_windows()
-points = map_points.embedding_map(library)
-if points.empty:
+guards.require_windows()
+found = map_points.embedding_map(library)
+if found.points.empty:
     st.info("The run has not written any embeddings into the table of windows yet.")
     st.stop()
 
@@ -19,11 +19,11 @@ if points.empty:
 @st.fragment
 def show_points() -> None:
     """Show the points, and the windows a person draws around; either changes nothing else on the page."""
-    by = map_view.colour_by(points)
-    figure = map_view.figure(library, points, by)
+    by = map_view.colour_by(found.groups)
+    figure = map_view.figure(library, found.points, by)
     event = st.plotly_chart(figure, key="map", on_select="rerun", selection_mode=("lasso", "box"))
-    st.caption(map_view.caption(points, windows))
-    lassoed = map_view.lassoed(points, choice.chosen_points(event))
+    st.caption(map_view.caption(found))
+    lassoed = map_view.lassoed(found.points, choice.chosen_points(event))
     if lassoed.empty:
         st.info("Nothing is drawn around yet: drag a loop around some points, or a box with the tool above the figure.")
         return

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import numpy as np
 import plotly.graph_objects as go
 from plotly.basedatatypes import BaseTraceType
 
@@ -48,7 +49,14 @@ class Drawing(go.Figure):  # type: ignore[misc]  # plotly has no types
         """Return the figure as plain data, as it was at the first call; not to be changed."""
         if self._plain is None:
             self._plain = super().to_dict()
+            for trace in self._plain["data"]:
+                trace.update({name: value.astype(np.str_) for name, value in trace.items() if _are_texts(value)})
         return self._plain
+
+
+def _are_texts(values: object) -> bool:
+    """Return whether values are an array of nothing but texts, which plotly writes one by one unless numpy says so."""
+    return isinstance(values, np.ndarray) and values.dtype == object and all(isinstance(item, str) for item in values)
 
 
 def category_colours(names: Sequence[str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -20,26 +21,45 @@ from egoclean.ui.window_index import evenly
 MAP_ROWS: Final = 10_000
 """Most windows on the map: with their labels they stay well under two megabytes."""
 
+_GROUPS: Final = ("clip_id", "factory", "worker", "scene", "camera")
 
-def embedding_map(library: Library) -> pd.DataFrame:
-    """Return windows with ``x`` and ``y`` in the plane of greatest spread of their embeddings.
 
-    One embedding space only (the one with most windows), and at most :data:`MAP_ROWS` windows, evenly taken.
+@dataclass(frozen=True, slots=True, eq=False)
+class EmbeddingMap:
+    """Windows with ``x`` and ``y`` in the plane of greatest spread of their embeddings.
+
+    Parameters
+    ----------
+    points : windows of one embedding space, the one with most; at most :data:`MAP_ROWS`, evenly taken.
+    groups : the columns that tell them apart: factory, worker and the like.
+    alike, others : windows that lie in that space, and in other spaces.
     """
+
+    points: pd.DataFrame
+    groups: tuple[str, ...] = ()
+    alike: int = 0
+    others: int = 0
+
+
+def embedding_map(library: Library) -> EmbeddingMap:
+    """Return the map of all windows, laid out when it is first asked for."""
     return _embedding_map(library, str(library.project.root), loaders.file_stamp(library.windows_file))
 
 
 @st.cache_resource(show_spinner="Laying out the embeddings…", max_entries=2)
-def _embedding_map(_library: Library, root: str, stamp: loaders.Stamp) -> pd.DataFrame:
+def _embedding_map(_library: Library, root: str, stamp: loaders.Stamp) -> EmbeddingMap:
     del root
     table = loaders.windows(_library)
     if table.empty:
-        return table.assign(x=[], y=[])
-    space = table["space"].value_counts().idxmax()
+        return EmbeddingMap(table.assign(x=[], y=[]))
+    sizes = table["space"].value_counts()
+    space = sizes.idxmax()
     there = np.flatnonzero((table["space"] == space).to_numpy())
     shown = table.iloc[there[evenly(len(there), MAP_ROWS)]].reset_index(drop=True)
     places = _laid_out(_library, shown, digest(stamp))
-    return shown.merge(places, on="row").dropna(subset=["x", "y"])
+    points = shown.merge(places, on="row").dropna(subset=["x", "y"])
+    groups = tuple(name for name in _GROUPS if points[name].nunique() > 1)
+    return EmbeddingMap(points, groups, len(there), int(sizes.sum()) - len(there))
 
 
 def _laid_out(library: Library, shown: pd.DataFrame, made_from: str) -> pd.DataFrame:

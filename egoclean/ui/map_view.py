@@ -14,19 +14,18 @@ from egoclean.charts.overview_charts import map_figure
 from egoclean.library import SELECTION_FILE, Library
 from egoclean.ui import loaders, windows_table
 from egoclean.ui.format import count, footage, shorten
+from egoclean.ui.map_points import EmbeddingMap
 from egoclean.ui.tables import footage_s
 
 CHOICE = "selection"
-_GROUPS = ("clip_id", "factory", "worker", "scene", "camera")
 _SHOWN = ("clip", "window", "start_s", "stop_s", "score", "anomaly", "status", "reason")
 
 
-def colour_by(points: pd.DataFrame) -> str:
-    """Return what the points are coloured by: the selection, or a field that tells windows apart."""
-    offered = [CHOICE, *(name for name in _GROUPS if points[name].nunique() > 1)]
+def colour_by(groups: Sequence[str]) -> str:
+    """Return what the points are coloured by: the selection, or one of the ``groups`` that tell windows apart."""
     return st.segmented_control(
         "Colour by",
-        offered,
+        [CHOICE, *groups],
         default=CHOICE,
         required=True,
         format_func=lambda name: "clip" if name == "clip_id" else name,
@@ -66,21 +65,18 @@ def labels_of(library: Library, points: pd.DataFrame) -> list[str]:
     return [f"{clips[number]}<br>{start:.1f} s" for number, start in zip(column.codes, starts, strict=True)]
 
 
-def caption(points: pd.DataFrame, windows: pd.DataFrame) -> str:
+def caption(found: EmbeddingMap) -> str:
     """Return what the figure shows and what it cannot show."""
-    spaces = windows["space"].value_counts()
-    alike = int(spaces[points["space"].iloc[0]])
-    others = int(spaces.sum()) - alike
     apart = (
-        f" {count(others, 'window')} more lie in another embedding space (another model, rate or kind of source) and "
-        "cannot be compared with these."
-        if others
+        f" {count(found.others, 'window')} more lie in another embedding space (another model, rate or kind of "
+        "source) and cannot be compared with these."
+        if found.others
         else ""
     )
-    part = f" of {alike:,}, evenly taken," if len(points) < alike else ""
+    part = f" of {found.alike:,}, evenly taken," if len(found.points) < found.alike else ""
     return (
-        f"{count(len(points), 'window')}{part} in the plane of greatest spread of their embeddings. A plane keeps only "
-        "part of the distances: look here, decide on the numbers." + apart
+        f"{count(len(found.points), 'window')}{part} in the plane of greatest spread of their embeddings. A plane "
+        "keeps only part of the distances: look here, decide on the numbers." + apart
     )
 
 
