@@ -91,12 +91,17 @@ def _undo_buttons(library: Library, undo: DeltaGenerator, redo: DeltaGenerator) 
 
 def show_history(library: Library) -> None:
     """Show the newest decisions of the project, from every tab and command."""
-    table, total = decisions_table(library), len(loaders.decisions(library))
-    if total:
-        with st.expander(f"Decisions ({total:,})", icon=":material/history:"):
-            st.dataframe(table, hide_index=True, column_config=column_config(table))
-            if total > len(table):
-                st.caption(f"The newest {len(table):,} of {total:,}.")
+    total = len(loaders.decisions(library))
+    if not total:
+        return
+    history = st.expander(f"Decisions ({total:,})", icon=":material/history:", key="decisions_open", on_change="rerun")
+    if not history.open:
+        return
+    table = decisions_table(library)
+    with history:
+        st.dataframe(table, hide_index=True, column_config=column_config(table))
+        if total > len(table):
+            st.caption(f"The newest {len(table):,} of {total:,}.")
 
 
 def decisions_table(library: Library) -> pd.DataFrame:

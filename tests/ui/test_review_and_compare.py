@@ -139,3 +139,15 @@ def test_a_large_comparison_stays_after_a_decision_until_it_is_asked_for(project
     widget(app.button, "Compare anew").click().run()
     assert not app.exception
     assert len(made) == 2
+
+
+def test_the_decisions_are_listed_newest_first_when_they_are_opened(library, open_page):
+    app = open_page("review")
+    widget(app.button, "Keep").click().run()
+    widget(app.button, "Reject").click().run()
+    assert not [table for table in app.dataframe if "verdict" in table.value]
+    app.session_state["decisions_open"] = True
+    app.run()
+    (table,) = [table.value for table in app.dataframe if "verdict" in table.value]
+    assert table["verdict"].tolist() == ["reject", "keep"]
+    assert table["at"].ne("").all()
