@@ -41,7 +41,7 @@ def rank_density(
         x, y = ((100 - 100 * share, 100) if high else (0, 100 * share) for high in (right, top))
         look = {
             "line": {"color": theme.CHOSEN, "width": 4 if name == chosen else 1.5},
-            "label": {"text": "<br>".join(name.split(" ", 1)), "font": {"color": "white", "size": 10}},
+            "label": {"text": name.replace(" ", "<br>"), "font": {"color": "white", "size": 10}},
         }
         boxes.append({"type": "rect", "x0": x[0], "x1": x[1], "y0": y[0], "y1": y[1], **look})
     places = {"range": [0, 100], "ticksuffix": " %"}
