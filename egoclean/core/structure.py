@@ -52,7 +52,7 @@ LEAST_SEGMENT_S = 0.6
 CLOSE_SHARE = 0.1
 """A lower penalty is kept when the share of repeating time it gives is at most this much below the greatest."""
 
-LEAST_CONFIDENCE, SURE_REPEATS = 0.22, 7.0
+LEAST_CONFIDENCE, SURE_REPEATS = 0.235, 7.0
 """Least confidence of a clip's clearest period: each way to cut a clip is a further chance to find one by luck. A work
 of fewer repeats must be as much clearer: what wanders slowly comes back by itself."""
 
