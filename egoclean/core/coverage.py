@@ -8,6 +8,7 @@ any size (Nemhauser, Wolsey and Fisher, 1978), and a gain computed earlier bound
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -22,7 +23,9 @@ Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
 _BLOCK_COLUMNS = 64
-_BLOCK_EDGES = 1 << 18
+_BLOCK_EDGES = 1 << 17
+_DUE_SHARE = 1.0
+_NOTHING = np.float32(0)
 
 WEIGHT_GRID = 64.0
 """Weights are multiples of 1/64: times a similarity they fit a float32, and their sums a float64, without rounding."""
@@ -78,89 +81,130 @@ def on_weight_grid(weights: Floats) -> Floats:
     return np.asarray(np.rint(weights * WEIGHT_GRID) / WEIGHT_GRID, dtype=np.float64)
 
 
-class GraphGains:
-    """Gains over a kNN graph, exact: sums of grid values do not round.
-
-    An edge that adds nothing will never add anything again: such edges are dropped whenever as many have been looked
-    at as are left, so that looking gets cheaper as more is covered.
+@dataclass(frozen=True, slots=True)
+class Worth:
+    """What every edge of a graph is worth: the weight of the row it reaches times the similarity.
 
     Parameters
     ----------
     weights : shape (n,), on the grid, how much each row counts.
-    candidates : shape (n,), the rows that may be taken; the gain of any other is 0.
+    edges : shape (n, n); row ``j`` holds what ``j`` adds where nothing is covered yet.
+    gains : shape (n,), the sum of each row.
     """
 
-    def __init__(self, reach: Reach, weights: Floats, candidates: NDArray[np.bool_]) -> None:
-        count = reach.row_count
-        worth = csr_array((reach.similarities, reach.rows, reach.starts), shape=(count, count))[candidates]
-        counts = weights.astype(np.float32)
-        for block in _blocks(worth.nnz):
-            worth.data[block] *= counts.take(worth.indices[block])
-        lengths = np.zeros(count, dtype=np.int64)
-        lengths[candidates] = np.diff(worth.indptr)
-        self._put(worth.data, worth.indices, np.concatenate([[0], np.cumsum(lengths)]))
-        self._covered = np.zeros(count, dtype=np.float32)
+    weights: Floats
+    edges: csr_array
+    gains: Floats
 
-    def of_all(self) -> Floats:
-        """Return every row's gain now."""
-        added = self._added(self._worth.data, self._worth.indices) if self._covered.any() else self._worth.data
-        return self._sums(added, self._worth.indptr)
+
+def worth_of(reach: Reach, weights: Floats) -> Worth:
+    """Return what every edge is worth with these weights."""
+    counts = weights.astype(np.float32)
+    worth, gains = np.empty_like(reach.similarities), np.zeros(reach.row_count)
+    for block in _blocks(reach.starts):
+        edges = slice(reach.starts[block.start], reach.starts[block.stop])
+        np.multiply(reach.similarities[edges], counts.take(reach.rows[edges]), out=worth[edges])
+        gains[block] = _sums(worth[edges], reach.starts[block.start : block.stop + 1] - edges.start)
+    return Worth(weights, _as_rows(worth, reach.rows, reach.starts), gains)
+
+
+class GraphGains:
+    """Gains over a kNN graph, exact: sums of grid values do not round.
+
+    An edge that adds nothing will never add anything again: such edges are dropped from time to time, so that looking
+    gets cheaper as more is covered.
+
+    Parameters
+    ----------
+    worth : what the edges are worth; it is left as it is.
+    counted : shape (n,), the rows that count; any other counts as covered.
+    candidates : shape (n,), the rows that may be taken, and of which gains are asked for.
+    """
+
+    def __init__(self, worth: Worth, counted: NDArray[np.bool_], candidates: NDArray[np.bool_]) -> None:
+        self._edges, self._bounds, self._candidates = worth.edges, worth.gains, candidates
+        self._covered = np.where(counted, np.float32(0), np.float32(np.inf))
+        self._looked_at, self._shared = 0, True
+
+    def bounds(self) -> Floats:
+        """Return at least every row's gain: what it would be if nothing were covered."""
+        return self._bounds.copy()
+
+    def of_all_if_due(self) -> Floats | None:
+        """Return every row's gain when so many edges were looked at that dropping the spent ones makes up for it."""
+        if self._looked_at <= _DUE_SHARE * self._edges.nnz:
+            return None
+        if self._shared:
+            self._keep_candidates()
+        return self._drop_spent_edges()
 
     def of_some(self, rows: Rows) -> Floats:
         """Return the gains of some rows now."""
-        if self._looked_at > self._worth.nnz:
-            self._drop_spent_edges()
-        some = self._worth[rows]
+        some = self._edges[rows]
         self._looked_at += some.nnz
-        return self._sums(self._added(some.data, some.indices), some.indptr)
+        return _sums(self._added(some.data, some.indices), some.indptr)
 
     def of(self, row: int) -> float:
         """Return the gain of a row now."""
-        edges = self._edges(row)
-        added = self._added(self._worth.data[edges], self._worth.indices[edges])
-        return float(np.add.reduce(added, dtype=np.float64))
+        edges = self._of_row(row)
+        added = self._added(self._edges.data[edges], self._edges.indices[edges])
+        return float(added.sum(dtype=np.float64))
 
     def take(self, row: int) -> None:
         """Add a row to the set."""
-        edges = self._edges(row)
-        reached = self._worth.indices[edges]
-        self._covered[reached] = np.maximum(self._covered.take(reached), self._worth.data[edges])
+        edges = self._of_row(row)
+        reached = self._edges.indices[edges]
+        self._covered.put(reached, np.maximum(self._covered.take(reached), self._edges.data[edges]))
 
-    def _put(self, worth: NDArray[np.float32], rows: NDArray[np.int32], starts: Rows) -> None:
-        count = len(starts) - 1
-        self._worth, self._looked_at = csr_array((worth, rows, starts), shape=(count, count)), 0
-
-    def _edges(self, row: int) -> slice:
-        return slice(self._worth.indptr[row], self._worth.indptr[row + 1])
+    def _of_row(self, row: int) -> slice:
+        return slice(self._edges.indptr[row], self._edges.indptr[row + 1])
 
     def _added(self, worth: NDArray[np.float32], rows: NDArray[np.int32]) -> NDArray[np.float32]:
         added = worth - self._covered.take(rows)
-        return np.asarray(np.maximum(added, 0.0, out=added))
+        return np.asarray(np.maximum(added, _NOTHING, out=added))
 
-    @staticmethod
-    def _sums(values: NDArray[np.float32], starts: NDArray[np.integer]) -> Floats:
-        sums, some = np.zeros(len(starts) - 1), np.diff(starts) > 0
-        sums[some] = np.add.reduceat(values, starts[:-1][some], dtype=np.float64)
-        return sums
+    def _keep_candidates(self) -> None:
+        own, lengths = self._edges[self._candidates], np.zeros(len(self._candidates), dtype=np.int64)
+        lengths[self._candidates] = np.diff(own.indptr)
+        self._edges, self._shared = _as_rows(own.data, own.indices, np.concatenate([[0], np.cumsum(lengths)])), False
 
-    def _drop_spent_edges(self) -> None:
-        worth, rows, starts = self._worth.data, self._worth.indices, self._worth.indptr
-        kept, kept_before = 0, np.zeros(len(starts), dtype=np.int64)
-        for block in _blocks(len(rows)):
-            live = np.flatnonzero(worth[block] > self._covered.take(rows[block]))
+    def _drop_spent_edges(self) -> Floats:
+        worth, rows, starts = self._edges.data, self._edges.indices, self._edges.indptr
+        gains, kept, kept_before = np.zeros(len(starts) - 1), 0, np.zeros_like(starts)
+        for block in _blocks(starts):
+            edges = slice(starts[block.start], starts[block.stop])
+            added = worth[edges] - self._covered.take(rows[edges])
+            live = np.flatnonzero(added > 0)
             # What is kept moves forward in the same memory: asking for as much anew costs more than the looking.
-            worth[kept : kept + len(live)] = worth[block].take(live)
-            rows[kept : kept + len(live)] = rows[block].take(live)
-            inside = slice(*np.searchsorted(starts, [block.start, block.stop]))
-            kept_before[inside] = kept + np.searchsorted(live, starts[inside] - block.start)
+            worth[kept : kept + len(live)] = worth[edges].take(live)
+            rows[kept : kept + len(live)] = rows[edges].take(live)
+            places = np.searchsorted(live, starts[block.start : block.stop + 1] - edges.start)
+            gains[block] = _sums(added.take(live), places)
+            kept_before[block.start : block.stop + 1] = kept + places
             kept += len(live)
-        kept_before[np.searchsorted(starts, len(rows)) :] = kept
-        self._put(worth[:kept], rows[:kept], kept_before)
+        # A new csr_array would copy what is kept.
+        self._edges.data, self._edges.indices, self._edges.indptr = worth[:kept], rows[:kept], kept_before
+        self._looked_at = 0
+        return gains
 
 
-def _blocks(count: int) -> Iterator[slice]:
-    """Yield the slices that part ``count`` edges into blocks that a processor's cache holds."""
-    return (slice(start, min(start + _BLOCK_EDGES, count)) for start in range(0, count, _BLOCK_EDGES))
+def _as_rows(worth: NDArray[np.float32], rows: NDArray[np.int32], starts: Rows) -> csr_array:
+    return csr_array((worth, rows, starts), shape=(len(starts) - 1, len(starts) - 1))
+
+
+def _sums(values: NDArray[np.float32], starts: NDArray[np.integer]) -> Floats:
+    sums, some = np.zeros(len(starts) - 1), np.diff(starts) > 0
+    sums[some] = np.add.reduceat(values, starts[:-1][some], dtype=np.float64)
+    return sums
+
+
+def _blocks(starts: NDArray[np.integer]) -> Iterator[slice]:
+    """Yield the slices that part rows into blocks, whose edges a processor's cache holds where no row has more."""
+    count = len(starts) - 1
+    cuts = np.searchsorted(starts[:-1], np.arange(0, starts[-1] + _BLOCK_EDGES, _BLOCK_EDGES))
+    cuts[-1:] = count
+    cuts[:1] = 0
+    return (slice(start, stop) for start, stop in itertools.pairwise(np.unique(cuts).tolist()))
 
 
 class DenseGains:
@@ -180,9 +224,12 @@ class DenseGains:
         for number, (rows, _, _) in enumerate(spaces):
             self._place[rows] = np.stack([np.full(len(rows), number), np.arange(len(rows))], axis=1)
 
-    def of_all(self) -> Floats:
+    def bounds(self) -> Floats:
         """Return every row's gain now."""
         return self.of_some(np.arange(len(self._weights)))
+
+    def of_all_if_due(self) -> None:
+        """Return None: looking at a row costs the same at all times."""
 
     def of(self, row: int) -> float:
         """Return the gain of a row now."""

@@ -57,6 +57,8 @@ def row_values(data: SelectionInput, config: SelectConfig) -> Floats:
     if not names or not data.signals:
         return np.full(data.row_count, 0.5)
     groups = None if config.calibrate_by == "none" else data.groups
+    if groups is None and config.calibration != "robust" and config.signal in names:
+        return calibrate(_signal(data, config.signal), None, "rank")
     calibrated = {
         name: calibrate(_signal(data, name), groups, config.calibration)  # type: ignore[arg-type]
         for name in names

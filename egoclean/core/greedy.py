@@ -19,8 +19,11 @@ _NO_LIMIT: Head = (np.inf, -1)
 class Gains(Protocol):
     """What a row would add to the rows taken so far; it never grows as more are taken."""
 
-    def of_all(self) -> Floats:
-        """Return every row's gain now."""
+    def bounds(self) -> Floats:
+        """Return at least every row's gain, in memory of its own."""
+
+    def of_all_if_due(self) -> Floats | None:
+        """Return every row's gain now at times when that makes the looking afterwards cheaper, None otherwise."""
 
     def of_some(self, rows: Rows) -> Floats:
         """Return the gains of some rows now."""
@@ -47,8 +50,8 @@ class LazyGreedy:
 
     def __init__(self, gains: Gains, part_of: Rows, closed: NDArray[np.bool_]) -> None:
         self._gains, self._closed = gains, closed
-        self._bounds = gains.of_all()
-        self._taken, self._known_at = 0, np.zeros(len(part_of), dtype=np.int64)
+        self._bounds = gains.bounds()
+        self._taken, self._known_at = 0, np.full(len(part_of), -1, dtype=np.int64)
         self._fronts = [_Front(np.flatnonzero(part_of == part)) for part in range(int(part_of.max(initial=-1)) + 1)]
 
     def best(self, parts: list[int]) -> tuple[int, float] | None:
@@ -78,9 +81,14 @@ class LazyGreedy:
     def _form(self, front: _Front) -> bool:
         """Bring a front up to date, from the rows of its part that are still open; return whether there are any."""
         open_rows = front.part[~self._closed.take(front.part)]
+        renewed = self._gains.of_all_if_due()
+        if renewed is not None:
+            self._bounds = renewed
         rows, limit = _leading(open_rows, self._bounds.take(open_rows))
-        stale = rows[self._known_at[rows] < self._taken]
-        self._bounds[stale], self._known_at[stale] = self._gains.of_some(stale), self._taken
+        if renewed is None:
+            stale = rows[self._known_at[rows] < self._taken]
+            self._bounds[stale] = self._gains.of_some(stale)
+        self._known_at[rows] = self._taken
         front.form(open_rows, rows, self._bounds[rows], limit)
         return len(open_rows) > 0
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from egoclean.core.coverage import Reach, reach_of
+from egoclean.core.coverage import Reach, Worth, reach_of, worth_of
 from egoclean.core.duplicates import ClosePairs
 from egoclean.core.neighbours import NeighbourGraph, Progress, build_graph
 from egoclean.core.rows import Unit, canonical_order, finite_rows, unit_or_zero_rows
@@ -17,6 +17,7 @@ from egoclean.core.selection_input import SelectionInput
 
 Rows = NDArray[np.int64]
 Flags = NDArray[np.bool_]
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,18 @@ class Prepared:
     spaces: tuple[Space, ...]
     reach: Reach | None
     close_pairs: ClosePairs | None
+    _last_worth: list[Worth] = field(default_factory=list, repr=False, compare=False)
+
+    def worth(self, weights: Floats) -> Worth:
+        """Return what every edge of the graphs is worth with these weights; of the last weights it is at hand.
+
+        Thresholds, quotas and budgets leave the weights as they are: a re-cut need not weigh the graph again.
+        """
+        assert self.reach is not None
+        last = self._last_worth[:1]
+        if not last or not np.array_equal(last[0].weights, weights):
+            last = self._last_worth[:] = [worth_of(self.reach, weights)]
+        return last[0]
 
     @property
     def recall(self) -> float | None:

@@ -23,7 +23,7 @@ from egoclean.core.budget import Budget, BudgetKind, parse_budget
 from egoclean.core.choosing import Chooser, Parts, Phase
 from egoclean.core.duplicates import LEAST_DUPLICATE_SIMILARITY, find_duplicates
 from egoclean.core.eligibility import judge, row_values, thresholds_of
-from egoclean.core.limits import Gaps, Quotas, parse_caps
+from egoclean.core.limits import Cap, Gaps, Quotas, parse_caps
 from egoclean.core.prepare import Prepared, prepare
 from egoclean.core.selection import Cause, Causes, Selection
 from egoclean.core.selection_input import SelectionInput
@@ -67,10 +67,12 @@ def select(data: SelectionInput, config: SelectConfig, prepared: Prepared | None
     group_names, group_of = ordered.labels("quota_groups" if ordered.quota_groups is not None else "groups")
     phase_of = np.where(apart, Phase.NEAR_DUPLICATE, Phase.NORMAL)
     phase_of[causes.cause == Cause.MUST_HAVE] = Phase.MUST_HAVE
-    parts = Parts.of(phase_of, prepared.space_of, group_of, closed, len(prepared.spaces))
     eligible_count = int((~closed).sum())
     caps = parse_caps(config.cap, list(group_names))
-    quotas = Quotas(dict(enumerate(caps.values())), list(parts.space_sizes))
+    limited = config.least_per_group > 0 or any(cap != Cap() for cap in caps.values())
+    part_group_of, part_caps = (group_of, list(caps.values())) if limited else (np.zeros_like(group_of), [Cap()])
+    parts = Parts.of(phase_of, prepared.space_of, part_group_of, closed, len(prepared.spaces))
+    quotas = Quotas(dict(enumerate(part_caps)), list(parts.space_sizes))
     picker, scale = make_picker(ordered, config, prepared, values, parts.part_of, closed, demanded)
     chooser = Chooser(picker, parts, quotas, closed, causes, _gaps(ordered, config), _enough(ordered, budget, depth))
     chooser.run(config.least_per_group)

@@ -85,11 +85,10 @@ def _coverage_picker(
     undemanded: Flags,
 ) -> tuple[Picker, float]:
     weights = row_weights(values, config.value_strength)
-    weights[undemanded] = 0.0
-    total = float(weights.sum()) or 1.0
+    total = float(weights[~undemanded].sum()) or 1.0
     if config.strategy == "knn":
-        assert prepared.reach is not None
-        return LazyGreedy(GraphGains(prepared.reach, weights, part_of >= 0), part_of, closed), total
+        return LazyGreedy(GraphGains(prepared.worth(weights), ~undemanded, part_of >= 0), part_of, closed), total
+    weights[undemanded] = 0.0
     count = int((~undemanded).sum())
     if count > MOST_FACILITY_ROWS:
         raise UsageError(
