@@ -33,7 +33,7 @@ from egoclean.verbs.embed import embed_batch, embedding_space, shared_embedder
 from egoclean.verbs.evaluate import rare_windows
 from egoclean.verbs.probe import SpaceRows, embedding_spaces, probe_of, propose_of
 from egoclean.verbs.score import score_batch, shared_scorer
-from egoclean.verbs.select import windows_as_rows
+from egoclean.verbs.selection_rows import windows_as_rows
 
 LABELS = 40
 RIVALS = ("kcenter", "facility", "cluster")

@@ -1,14 +1,11 @@
-"""Long work: a run in this process or in one of its own, stopping it, the dashboard, and panels on demand."""
+"""Long work: a run in this process or in one of its own, stopping it, and the dashboard."""
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import importlib.util
-import json
 import os
 import re
-import select
 import signal
 import subprocess
 import sys
@@ -22,7 +19,6 @@ from pathlib import Path
 from typing import cast
 
 from egoclean.cli.terminal import TerminalReporter
-from egoclean.config import SelectConfig
 from egoclean.errors import EgocleanError, UsageError
 from egoclean.report import RecordingReporter, Reporter, ReporterGroup
 from egoclean.store.project import Project, Settings
@@ -32,7 +28,6 @@ from egoclean.store.turns import run_turn
 DEMO_SOURCE = "demo:"
 """Source that stands for the synthetic demo; ``demo:tiny`` is its small form."""
 
-_PANEL_TIMEOUT_S = 120.0
 _AUTH_KEYS = ("redirect_uri", "cookie_secret", "client_id", "client_secret", "server_metadata_url")
 _SECRET_LETTERS = 32
 _WAITING = "Another run works on this project; this one goes on when that one has ended."
@@ -220,133 +215,6 @@ def serve_dashboard(project: Project, host: str, port: int, open_browser: bool, 
     finally:
         process.terminate()
         process.wait()
-
-
-class PanelWorker:
-    """The resident model worker of one project: a child process that draws truth-against-prediction panels.
-
-    Models never load in the dashboard's process. The child starts at the first request and leaves after some idle
-    minutes; a later request starts another.
-    """
-
-    def __init__(self, project: Project) -> None:
-        self._project = project
-        self._lock = threading.Lock()
-        self._process: subprocess.Popen[str] | None = None
-
-    def panel(self, clip_id: str, window: int, frame: int | None = None) -> Path:
-        """Return the PNG of a window's panel.
-
-        Raises
-        ------
-        EgocleanError : the panel could not be made; the sentence says why.
-        """
-        with self._lock:
-            process = self._running()
-            request = json.dumps({"clip_id": clip_id, "window": window, "frame": frame})
-            if process.stdin is None or process.stdout is None:
-                raise EgocleanError("The model worker has no pipes.", "Restart the dashboard.")
-            # a worker that left meanwhile gives no line, which is said below
-            with contextlib.suppress(BrokenPipeError):
-                process.stdin.write(request + "\n")
-                process.stdin.flush()
-            if not select.select([process.stdout], [], [], _PANEL_TIMEOUT_S)[0]:
-                process.kill()
-                raise EgocleanError(f"The model worker gave no panel in {_PANEL_TIMEOUT_S:.0f} s.", "Try again.")
-            line = process.stdout.readline()
-        if not line:
-            raise EgocleanError("The model worker stopped.", "Try again; the dashboard's terminal says why.")
-        answer = json.loads(line)
-        if "error" in answer:
-            raise EgocleanError(answer["error"])
-        return Path(answer["path"])
-
-    def _running(self) -> subprocess.Popen[str]:
-        if self._process is not None and self._process.poll() is not None:
-            for stream in (self._process.stdin, self._process.stdout):
-                with contextlib.suppress(BrokenPipeError):
-                    if stream is not None:
-                        stream.close()
-            self._process = None
-        if self._process is None:
-            command = [sys.executable, "-m", "egoclean.panels", str(self._project.root)]
-            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        return self._process
-
-
-_workers: dict[Path, PanelWorker] = {}
-
-
-def request_panel(project: Project, clip_id: str, window: int, frame: int | None = None) -> Path:
-    """Return the PNG of a window's truth-against-prediction panel, from the project's resident model worker."""
-    return _workers.setdefault(project.root, PanelWorker(project)).panel(clip_id, window, frame)
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """A selection that is being made, or that ended without a result, in a process of its own.
-
-    ``error`` is why it ended, None while it is at work or when it has ended well.
-    """
-
-    config: SelectConfig
-    started_at: float
-    at_work: bool
-    error: EgocleanError | None
-
-
-class _Chooser:
-    """The process that makes one selection of a project; a new one takes its place."""
-
-    def __init__(self, project: Project, config: SelectConfig) -> None:
-        self.config, self.started_at = config, time.time()
-        command = [sys.executable, "-m", "egoclean.choosing", str(project.root), json.dumps(dataclasses.asdict(config))]
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
-        self._said = ""
-        self._reader = threading.Thread(target=self._listen, daemon=True)
-        self._reader.start()
-
-    def _listen(self) -> None:
-        self._said = self._process.communicate()[0]
-
-    def state(self) -> Choice:
-        """Return how it stands."""
-        at_work = self._reader.is_alive()
-        error = None
-        if not at_work and self._process.returncode != 0:
-            said = self._said.strip().splitlines()
-            about = json.loads(said[-1]) if said else {}
-            error = EgocleanError(
-                about.get("message", f"Choosing ended with status {self._process.returncode}."),
-                about.get("hint", "The dashboard's terminal says why."),
-            )
-        return Choice(self.config, self.started_at, at_work, error)
-
-    def stop(self) -> None:
-        """End it, whatever it has done so far."""
-        self._process.terminate()
-
-
-_choosers: dict[Path, _Chooser] = {}
-
-
-def start_choice(project: Project, config: SelectConfig) -> None:
-    """Make a selection in a process of its own; one of the same project that is still being made is given up."""
-    stop_choice(project)
-    _choosers[project.root] = _Chooser(project, config)
-
-
-def stop_choice(project: Project) -> None:
-    """Give up the selection that is being made."""
-    chooser = _choosers.pop(project.root, None)
-    if chooser is not None:
-        chooser.stop()
-
-
-def choice(project: Project) -> Choice | None:
-    """Return the selection that was started last by this process, or None."""
-    chooser = _choosers.get(project.root)
-    return None if chooser is None else chooser.state()
 
 
 def export_apart(project: Project, path: Path, file_format: str) -> None:

@@ -21,6 +21,7 @@ from egoclean.store.catalog import Catalog, ClipRow, StepRow, StepStatus
 from egoclean.store.decisions import Decision, DecisionJournal
 from egoclean.store.project import Project
 from egoclean.store.runs import RunInfo, list_runs
+from egoclean.store.stamps import Stamp, file_stamp
 from egoclean.store.tables import read_narrow_table, read_table
 
 WINDOW_COLUMNS: Mapping[str, str] = {
@@ -159,6 +160,10 @@ class Library:
     def runs(self) -> tuple[RunInfo, ...]:
         """Return the runs of the project, newest first."""
         return list_runs(self.project.runs)
+
+    def stamp(self) -> Stamp:
+        """Return what changes whenever steps, windows or decisions do."""
+        return (*self.catalog.stamp(), *file_stamp(self.windows_file, self.project.decisions))
 
     def snapshot(self) -> LibrarySnapshot:
         """Return this library as it is now; what other processes change from here on does not reach it."""

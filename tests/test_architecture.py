@@ -22,7 +22,7 @@ LAYERS = {
     "verbs": 6, "library": 6, "tables": 7, "report": 6,
     "stages": 7, "pipeline": 8, "panels": 8, "choosing": 8,
     "status": 9, "files": 9,
-    "ui": 10, "cli": 10, "jobs": 10, "__main__": 11,
+    "ui": 10, "cli": 10, "jobs": 10, "workers": 10, "__main__": 11,
     "app": 11, "pages": 11,
 }  # fmt: skip
 SIBLINGS = ({"media", "models", "charts"},)

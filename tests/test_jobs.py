@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from processes import clean_environment
 
-from egoclean import jobs
+from egoclean import jobs, workers
 from egoclean.errors import EgocleanError
 from egoclean.library import Library
 from egoclean.store.atomic import is_temporary
@@ -90,24 +90,24 @@ def test_a_run_that_cannot_start_says_why_in_its_log(tmp_path):
 def test_panels_come_from_another_process_that_stays(demo_project):
     library = Library(demo_project)
     clip_id = library.windows()["clip_id"][0]
-    path = jobs.request_panel(demo_project, clip_id, 0)
+    path = workers.request_panel(demo_project, clip_id, 0)
     with Image.open(path) as picture:
         assert picture.format == "PNG"
         assert min(picture.size) > 100
-    worker = jobs._workers[demo_project.root]
+    worker = workers._panel_workers[demo_project.root]
     pid = worker._process.pid
     assert pid != os.getpid()
     written = path.stat().st_mtime_ns
-    assert jobs.request_panel(demo_project, clip_id, 0) == path
+    assert workers.request_panel(demo_project, clip_id, 0) == path
     assert path.stat().st_mtime_ns == written, "a panel is drawn once"
     with pytest.raises(EgocleanError, match="has no window 9999"):
-        jobs.request_panel(demo_project, clip_id, 9999)
+        workers.request_panel(demo_project, clip_id, 9999)
     with pytest.raises(EgocleanError, match="nobody"):
-        jobs.request_panel(demo_project, "nobody", 0)
+        workers.request_panel(demo_project, "nobody", 0)
     assert worker._process.pid == pid
     worker._process.kill()
     worker._process.wait()
-    assert jobs.request_panel(demo_project, clip_id, 1).is_file()
+    assert workers.request_panel(demo_project, clip_id, 1).is_file()
     assert worker._process.pid != pid
     for stream in (worker._process.stdin, worker._process.stdout):
         stream.close()

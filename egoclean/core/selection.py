@@ -128,32 +128,60 @@ class Selection:
         ------
         UsageError : when the order is too short for the budget; it must then be computed again.
         """
-        ordered_s = None if self.durations_s is None else self.durations_s[self.order]
-        length = min(budget.prefix_length(self.row_count, ordered_s), len(self.order))
+        if not self.holds(budget):
+            wanted = min(budget.most_rows(self.row_count), self.eligible_count)
+            raise UsageError(
+                f"Only the first {len(self.order)} rows are in order, and the budget may ask for {wanted}."
+            )
+        return dataclasses.replace(self, length=self._prefix_length(budget), budget=budget)
+
+    def holds(self, budget: Budget) -> bool:
+        """Return whether the order is long enough for a budget."""
         wanted = min(budget.most_rows(self.row_count), self.eligible_count)
-        if length == len(self.order) and not self.complete and wanted > length:
-            raise UsageError(f"Only the first {length} rows are in order, and the budget may ask for {wanted}.")
-        return dataclasses.replace(self, length=length, budget=budget)
+        length = len(self.order)
+        return self.complete or wanted <= length or self._prefix_length(budget) < length
+
+    def _prefix_length(self, budget: Budget) -> int:
+        ordered_s = None if self.durations_s is None else self.durations_s[self.order]
+        return min(budget.prefix_length(self.row_count, ordered_s), len(self.order))
 
     def lines(self) -> Iterator[dict[str, Any]]:
         """Yield one record a chosen row, in order: ``row, rank`` (from 1)``, gain, reason``."""
-        for place, row in enumerate(self.rows.tolist()):
-            yield {
-                "row": row,
-                "rank": place + 1,
-                "gain": float(self.gains[place]),
-                "reason": self._why_chosen(place, row),
-            }
+        told = zip(self.rows.tolist(), self.gains[: self.length].tolist(), self.why_chosen(), strict=True)
+        for rank, (row, gain, reason) in enumerate(told, 1):
+            yield {"row": row, "rank": rank, "gain": gain, "reason": reason}
 
     def left_out(self) -> Iterator[dict[str, Any]]:
         """Yield one record a row that was not chosen, by row number: ``row, reason``."""
-        chosen = np.zeros(self.row_count, dtype=np.bool_)
-        chosen[self.rows] = True
-        place = np.full(self.row_count, -1, dtype=np.int64)
-        place[self.order] = np.arange(len(self.order))
-        full = self._full_groups()
-        for row in np.flatnonzero(~chosen).tolist():
-            yield {"row": row, "reason": self._why_not(row, int(place[row]), full)}
+        for row, reason in zip(*self.why_left_out(), strict=True):
+            yield {"row": int(row), "reason": reason}
+
+    def why_chosen(self) -> list[str]:
+        """Return why each chosen row was chosen, in order."""
+        gains, causes = self.gains[: self.length].tolist(), self.causes.cause[self.rows].tolist()
+        return [self._why_chosen(*item) for item in zip(self.rows.tolist(), gains, causes, strict=True)]
+
+    def why_left_out(self) -> tuple[Rows, NDArray[np.object_]]:
+        """Return the rows that were not chosen, sorted, and why each was not."""
+        left = np.ones(self.row_count, dtype=np.bool_)
+        left[self.rows] = False
+        texts = np.full(self.row_count, "budget", dtype=np.object_)
+        places = range(self.length + 1, len(self.order) + 1)
+        texts[self.order[self.length :]] = [f"budget: number {place} in order" for place in places]
+        for group, full in enumerate(self._full_groups()):
+            if full:
+                texts[self.groups == group] = f"over quota of {self.caps[group][0]}"
+        held = left & (self.causes.since <= self.length)
+        for cause, text in _KINDS.items():
+            texts[held & (self.causes.cause == cause)] = text
+        for number, threshold in enumerate(self.thresholds):
+            short = held & (self.causes.cause == Cause.THRESHOLD) & (self.causes.number == number)
+            texts[short] = f"below threshold: not {threshold}"
+        for cause, tell in ((Cause.NEAR_DUPLICATE, self._duplicate_text), (Cause.GAP, self._gap_text)):
+            rows = np.flatnonzero(held & (self.causes.cause == cause))
+            texts[rows] = [tell(row) for row in rows.tolist()]
+        rows = np.flatnonzero(left)
+        return rows, texts[rows]
 
     def reason_counts(self) -> Mapping[str, int]:
         """Return how many rows were left out for each kind of reason, most first; built without listing rows."""
@@ -176,28 +204,15 @@ class Selection:
         have = np.bincount(self.groups[self.rows], minlength=len(self.caps))
         return [not cap.allows(int(have[group]), self.length) for group, (_, cap) in enumerate(self.caps)]
 
-    def _why_chosen(self, place: int, row: int) -> str:
-        if self.causes.cause[row] == Cause.MUST_HAVE:
+    def _why_chosen(self, row: int, gain: float, cause: int) -> str:
+        if cause == Cause.MUST_HAVE:
             return "must have"
-        if self.causes.cause[row] == Cause.NEAR_DUPLICATE:
+        if cause == Cause.NEAR_DUPLICATE:
             return f"{self._duplicate_text(row)}, taken because nothing else was left"
-        return self.gain_meaning.format(gain=self.gains[place])
+        return self.gain_meaning.format(gain=gain)
 
-    def _why_not(self, row: int, place: int, full: list[bool]) -> str:
-        cause = Cause(int(self.causes.cause[row]))
-        number = float(self.causes.number[row])
-        if self.causes.since[row] <= self.length:
-            if cause is Cause.THRESHOLD:
-                return f"below threshold: not {self.thresholds[int(number)]}"
-            if cause is Cause.NEAR_DUPLICATE:
-                return self._duplicate_text(row)
-            if cause is Cause.GAP:
-                return f"within {number:g} s of {self._name(int(self.causes.other[row]))}"
-            if cause not in (Cause.OPEN, Cause.MUST_HAVE):
-                return _KINDS[cause]
-        if full and full[self.groups[row]]:
-            return f"over quota of {self.caps[int(self.groups[row])][0]}"
-        return f"budget: number {place + 1} in order" if place >= 0 else "budget"
+    def _gap_text(self, row: int) -> str:
+        return f"within {float(self.causes.number[row]):g} s of {self._name(int(self.causes.other[row]))}"
 
     def _duplicate_text(self, row: int) -> str:
         return f"near-duplicate of {self._name(int(self.causes.other[row]))} at {float(self.causes.number[row]):.3f}"

@@ -15,6 +15,7 @@ from typing import Any
 from egoclean.errors import CacheError
 from egoclean.records import to_plain
 from egoclean.store.atomic import disk_errors
+from egoclean.store.stamps import Stamp, file_stamp
 
 _SCHEMA_VERSION = 1
 _DISK_TROUBLE = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
@@ -74,6 +75,10 @@ class Catalog:
     def exists(self) -> bool:
         """Whether anything has been recorded yet."""
         return self.path.is_file()
+
+    def stamp(self) -> Stamp:
+        """Return what changes when the catalog does; its write-ahead log counts too."""
+        return file_stamp(self.path, self.path.with_name(self.path.name + "-wal"))
 
     def replace_clips(self, clips: Sequence[ClipRow], notes: Sequence[str] = ()) -> None:
         """Make ``clips`` the project's clips, in this order; steps of clips that are gone are forgotten."""

@@ -6,14 +6,18 @@ import time
 
 import streamlit as st
 
-from egoclean import jobs
+from egoclean import workers
 from egoclean.config import SelectConfig
+from egoclean.core.select import needs_graph
+from egoclean.errors import EgocleanError
 from egoclean.library import Library, SelectionView, selection_of
 from egoclean.store.cache import file_sha256
 from egoclean.store.keys import EntryKey
+from egoclean.store.stamps import Stamp, file_stamp
 from egoclean.ui import loaders
 from egoclean.ui.format import duration
 from egoclean.ui.start import show_error
+from egoclean.verbs.graph import graph_key
 from egoclean.verbs.select import (
     key_of_parts,
     preview_selection,
@@ -21,91 +25,146 @@ from egoclean.verbs.select import (
     select_and_save,
     steps_digest,
 )
+from egoclean.verbs.selection_rows import passing_count
 
 AT_ONCE = 5_000
 """Most windows that are chosen from while a person waits for the page."""
 
-_WATCH_S = 2
+LIVE = 300_000
+"""Most windows that are chosen from again whenever an option changes, once they have been compared with each other."""
+
+_SHOWN, _GIVEN_UP = "choice_shown", "choice_given_up"
+_WATCH_S = 0.3
 
 
 def view_of(library: Library, config: SelectConfig) -> SelectionView:
-    """Return what ``config`` would choose; on a large project the page stops here until that has been worked out."""
+    """Return what ``config`` would choose.
+
+    On a large project that is worked out in a process of its own, and until then the page goes on with the choice it
+    showed before, whose ``config`` is another one; without such a choice it stops here.
+    """
     count = len(loaders.windows(library))
     if count <= AT_ONCE:
-        return _preview(library, loaders.file_stamp(library.windows_file), loaders.decided(library), config)
+        return _preview(library, file_stamp(library.windows_file), loaders.decided(library), config)
     saved, key = loaders.selection(library), _key(library, config)
     if saved is not None and saved.config == config and library.saved_key() == key.key:
-        return saved
-    if library.cache.has(key):
-        return _stored(library, key.key, config)
-    stale = saved is not None and saved.config == config
-    _offer(library, config, count, stale)
-    if saved is None or not stale:
-        st.stop()
-    return saved
+        view = saved
+    elif library.cache.has(key):
+        view = _stored(library, key.key, config)
+    else:
+        return _until_made(library, config, saved)
+    if _is_live(library, config):
+        workers.warm_choice(library.project, config)
+    st.session_state[_SHOWN] = (file_stamp(library.windows_file), view)
+    return view
 
 
 def save(library: Library, config: SelectConfig) -> None:
     """Make what ``config`` chooses, which the page shows, the project's selection."""
-    if len(loaders.windows(library)) <= AT_ONCE:
-        select_and_save(library, config)
+    key = _key(library, config)
+    if len(loaders.windows(library)) > AT_ONCE and library.cache.has(key):
+        save_choice(library, key, config)
     else:
-        save_choice(library, _key(library, config), config)
+        select_and_save(library, config)
 
 
-def _offer(library: Library, config: SelectConfig, count: int, stale: bool) -> None:
-    """Show the button that starts choosing, or how the choosing that was started stands.
+def _until_made(library: Library, config: SelectConfig, saved: SelectionView | None) -> SelectionView:
+    """See to it that the choice is made, say how that stands, and return what the page showed before."""
+    live, state = _is_live(library, config), workers.choice(library.project)
+    asked = state is not None and state.config == config
+    wanted = live and not asked and st.session_state.get(_GIVEN_UP) != config
+    if wanted:
+        workers.start_choice(library.project, config)
+    stamp, before = st.session_state.get(_SHOWN, (None, None))
+    before = before if before is not None and stamp == file_stamp(library.windows_file) else saved
+    if wanted or (asked and state is not None and state.at_work):
+        _watch(library, config, before is not None)
+    else:
+        stale = saved is not None and saved.config == config
+        _offer(library, config, state.error if asked and state is not None else None, stale)
+    if before is None:
+        st.stop()
+    return before
+
+
+def _offer(library: Library, config: SelectConfig, error: EgocleanError | None, stale: bool) -> None:
+    """Show the button that starts choosing, and why the choice that was asked for could not be made.
 
     ``stale`` says that the saved selection, made with these options before something changed, is shown below.
     """
-    state = jobs.choice(library.project)
-    if state is not None and state.config == config and state.at_work:
-        _watch(library, config)
-        return
-    if state is not None and state.config == config and state.error is not None:
-        show_error(state.error)
+    count = len(loaders.windows(library))
+    if error is not None:
+        show_error(error)
     if stale:
         st.warning(
             "Decisions or results have changed since the saved selection was made, which is what you see below.",
             icon=":material/history:",
         )
+    once = "once; after that every option chooses anew by itself" if count <= LIVE else "each time"
     st.info(
-        f"Choosing among {count:,} windows takes a while: set the options first, then start. It runs in a process of "
-        "its own, and the saved selection stays until you save another.",
+        f"Comparing {count:,} windows with each other takes a while, {once}. It runs in a process of its own, and the "
+        "saved selection stays until you save another.",
         icon=":material/hourglass_empty:",
     )
     st.button(
         "Choose with these options", type="primary", icon=":material/play_arrow:",
-        on_click=jobs.start_choice, args=(library.project, config),
+        on_click=workers.start_choice, args=(library.project, config),
     )  # fmt: skip
 
 
 @st.fragment(run_every=_WATCH_S)
-def _watch(library: Library, config: SelectConfig) -> None:
-    state = jobs.choice(library.project)
+def _watch(library: Library, config: SelectConfig, has_before: bool) -> None:
+    state = workers.choice(library.project)
     if state is None or not state.at_work or state.config != config:
         st.rerun()
         return
+    windows = loaders.windows(library)
+    passing = passing_count(windows, config)
+    said = "" if passing is None else f" · {passing:,} of {len(windows):,} windows pass the thresholds"
+    below = " · below is the choice before" if has_before else ""
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**Choosing** · for {duration(time.time() - state.started_at)} so far", width="stretch")
-        st.button("Give up", icon=":material/stop_circle:", on_click=jobs.stop_choice, args=(library.project,))
+        since = duration(time.time() - state.started_at)
+        st.markdown(f"**Choosing** · for {since} so far{said}{below}", width="stretch")
+        st.button("Give up", icon=":material/stop_circle:", on_click=_give_up, args=(library, config))
+
+
+def _give_up(library: Library, config: SelectConfig) -> None:
+    workers.stop_choice(library.project)
+    st.session_state[_GIVEN_UP] = config
+
+
+def _is_live(library: Library, config: SelectConfig) -> bool:
+    """Return whether a choice with these options takes moments: the windows have been compared with each other."""
+    if len(loaders.windows(library)) > LIVE:
+        return False
+    return not needs_graph(config) or library.cache.has(_graph_key(library, config.neighbours))
+
+
+def _graph_key(library: Library, neighbours: int) -> EntryKey:
+    stamp = (*library.catalog.stamp(), *file_stamp(library.windows_file))
+    return _key_of_graph(library, str(library.project.root), stamp, neighbours)
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def _key_of_graph(_library: Library, root: str, stamp: Stamp, neighbours: int) -> EntryKey:
+    return graph_key(_library.catalog.bare_steps(), loaders.windows(_library), neighbours)
 
 
 def _key(library: Library, config: SelectConfig) -> EntryKey:
     """Return the address of the selection, as :func:`egoclean.verbs.select.selection_key` has it."""
     root = str(library.project.root)
-    steps = _steps_digest(library, root, loaders.catalog_stamp(library))
-    windows = _windows_digest(library, root, loaders.file_stamp(library.windows_file))
+    steps = _steps_digest(library, root, library.catalog.stamp())
+    windows = _windows_digest(library, root, file_stamp(library.windows_file))
     return key_of_parts(steps, loaders.decided(library), windows, config)
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
-def _steps_digest(_library: Library, root: str, stamp: loaders.Stamp) -> str:
+def _steps_digest(_library: Library, root: str, stamp: Stamp) -> str:
     return steps_digest(step for item in loaders.clip_steps(_library).values() for step in item.steps.values())
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
-def _windows_digest(_library: Library, root: str, stamp: loaders.Stamp) -> str:
+def _windows_digest(_library: Library, root: str, stamp: Stamp) -> str:
     return file_sha256(_library.windows_file)
 
 
@@ -118,5 +177,5 @@ def _stored(_library: Library, key: str, config: SelectConfig) -> SelectionView:
 
 
 @st.cache_resource(show_spinner="Choosing…", max_entries=16)
-def _preview(_library: Library, stamp: loaders.Stamp, decided: str, config: SelectConfig) -> SelectionView:
+def _preview(_library: Library, stamp: Stamp, decided: str, config: SelectConfig) -> SelectionView:
     return preview_selection(_library, config)

@@ -16,6 +16,7 @@ from egoclean.core.coverage_curve import curve_budgets, order_curve, random_curv
 from egoclean.core.metrics import coverage_radius
 from egoclean.core.rows import unit_or_zero_rows
 from egoclean.library import Library, SelectionView
+from egoclean.store.stamps import Stamp, file_stamp
 from egoclean.ui import loaders, metrics, windows_table
 from egoclean.ui.choosing import AT_ONCE
 from egoclean.ui.format import count, footage, plain
@@ -34,7 +35,7 @@ class _Aside:
 
     name: str
     chosen: pd.DataFrame
-    stamp: loaders.Stamp
+    stamp: Stamp
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class _Ground:
     unit: NDArray[np.float32]
     radius: float
     places: NDArray[np.int64]
-    key: loaders.Stamp
+    key: Stamp
 
 
 @st.fragment
@@ -56,7 +57,7 @@ def show_coverage(library: Library, windows: pd.DataFrame, view: SelectionView) 
     if len(windows) > AT_ONCE:
         st.page_link("pages/evaluate.py", label="Evaluate compares a choice this large", icon=":material/balance:")
         return
-    ground = _ground(library, str(library.project.root), loaders.file_stamp(library.windows_file))
+    ground = _ground(library, str(library.project.root), file_stamp(library.windows_file))
     chosen = view.chosen["row"].to_numpy()
     rows = ground.places[chosen[chosen < len(ground.places)]]
     order = rows[rows >= 0]
@@ -79,7 +80,7 @@ def show_difference(library: Library, view: SelectionView) -> None:
     ) as place:
         if not place.open:
             return
-        stamp = loaders.file_stamp(library.windows_file)
+        stamp = file_stamp(library.windows_file)
         saved, aside = loaders.selection(library), st.session_state.get(_ASIDE)
         others = {} if saved is None else {"the saved selection": saved.chosen}
         if aside is not None and aside.stamp == stamp:
@@ -112,7 +113,7 @@ def _parts(library: Library, these: pd.DataFrame, others: pd.DataFrame) -> None:
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
-def _figure(_ground: _Ground, key: tuple[loaders.Stamp, bytes], _order: NDArray[np.int64]) -> go.Figure:
+def _figure(_ground: _Ground, key: tuple[Stamp, bytes], _order: NDArray[np.int64]) -> go.Figure:
     budgets = curve_budgets(len(_order))
     own = order_curve(_ground.unit, _order, _ground.radius, budgets)
     chance = random_curves(_ground.unit, _ground.radius, budgets, DRAWS)
@@ -121,7 +122,7 @@ def _figure(_ground: _Ground, key: tuple[loaders.Stamp, bytes], _order: NDArray[
 
 
 @st.cache_resource(show_spinner=False, max_entries=1)
-def _ground(_library: Library, root: str, stamp: loaders.Stamp) -> _Ground:
+def _ground(_library: Library, root: str, stamp: Stamp) -> _Ground:
     windows = loaders.windows(_library)
     space = windows["space"].value_counts().idxmax()
     there = np.flatnonzero((windows["space"] == space).to_numpy())

@@ -17,6 +17,7 @@ from egoclean.core.calibrate import calibrate
 from egoclean.core.disagreement import CORNERS, corners, pair_counts
 from egoclean.core.explanations import rank_correlation
 from egoclean.library import Library
+from egoclean.store.stamps import Stamp, file_stamp
 from egoclean.ui import clip_view, loaders, windows_table
 from egoclean.ui.format import count
 
@@ -61,7 +62,7 @@ def show(library: Library, windows: pd.DataFrame) -> None:
         other = st.segmented_control("Score against", others, default=others[0], required=True, key="disagree_with")
         names = list(_NAMES)
         corner = st.radio("Corner", names, names.index("easy but unusual"), horizontal=True, key="disagree_corner")
-        root, stamp = str(library.project.root), loaders.file_stamp(library.windows_file)
+        root, stamp = str(library.project.root), file_stamp(library.windows_file)
         pair = _pair(library, root, stamp, other)
         rows = pair.rows[_NAMES[corner]]
         found = windows.iloc[rows[: windows_table.MOST_ROWS + 1]]
@@ -77,7 +78,7 @@ def show(library: Library, windows: pd.DataFrame) -> None:
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def _pair(_library: Library, root: str, stamp: loaders.Stamp, other: str) -> _Pair:
+def _pair(_library: Library, root: str, stamp: Stamp, other: str) -> _Pair:
     windows = loaders.windows(_library)
     score, against = (windows[name].to_numpy(float) for name in ("score", other))
     first, second = (calibrate(values, None, "rank") for values in (score, against))
@@ -89,5 +90,5 @@ def _pair(_library: Library, root: str, stamp: loaders.Stamp, other: str) -> _Pa
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def _figure(_library: Library, root: str, stamp: loaders.Stamp, other: str, corner: str) -> go.Figure:
+def _figure(_library: Library, root: str, stamp: Stamp, other: str, corner: str) -> go.Figure:
     return rank_density(_pair(_library, root, stamp, other).counts, "score", other, _ENDS, _SHARE, corner)

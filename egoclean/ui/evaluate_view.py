@@ -15,6 +15,7 @@ from egoclean.charts.selection_charts import coverage_curve
 from egoclean.core.evaluate import Evaluation
 from egoclean.core.metrics import Interval
 from egoclean.library import Library, SelectionView
+from egoclean.store.stamps import Stamp, file_stamp
 from egoclean.ui import loaders
 from egoclean.ui.glossary import meaning
 from egoclean.verbs.evaluate import evaluate_project, known_truth, part_of_clips
@@ -47,7 +48,7 @@ def compare(library: Library, view: SelectionView) -> Comparison:
     On a large project it takes seconds: after a decision the last one stays until a person asks for another.
     """
     project, decided = library.project, loaders.decided(library)
-    stamp = loaders.file_stamp(library.windows_file, project.selections / "latest.json")
+    stamp = file_stamp(library.windows_file, project.selections / "latest.json")
     kept = st.session_state.get(_LAST)
     if kept is not None and kept[0] == stamp and kept[1] != decided and len(loaders.windows(library)) > COMPARED:
         with st.container(horizontal=True, vertical_alignment="center"):
@@ -89,7 +90,7 @@ def _number(label: str, text: str) -> Any:
 
 
 @st.cache_resource(show_spinner="Comparing with random choices…", max_entries=4)
-def _compare(_library: Library, stamp: loaders.Stamp, decided: str, _view: SelectionView) -> Comparison:
+def _compare(_library: Library, stamp: Stamp, decided: str, _view: SelectionView) -> Comparison:
     truth = known_truth(_library)
     every = loaders.windows(_library)
     windows, config = part_of_clips(every, _view.config, COMPARED)

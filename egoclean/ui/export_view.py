@@ -14,6 +14,7 @@ import streamlit as st
 from egoclean import jobs
 from egoclean.exporters.rows import row_to_plain
 from egoclean.library import Library, SelectionView
+from egoclean.store.stamps import Stamp, file_stamp
 from egoclean.ui import loaders
 from egoclean.ui.format import count, footage, plain, size
 from egoclean.ui.glossary import meaning
@@ -85,9 +86,9 @@ def manifest_bytes(library: Library, view: SelectionView, format_name: str) -> M
     return ManifestFile(name, _TYPES[format_name], data, note)
 
 
-def selection_stamp(library: Library) -> loaders.Stamp:
+def selection_stamp(library: Library) -> Stamp:
     """Return what changes when the saved selection does."""
-    return loaders.file_stamp(library.project.selections / "latest.json")
+    return file_stamp(library.project.selections / "latest.json")
 
 
 def _written_apart(library: Library, path: Path, format_name: str) -> bytes:
@@ -96,12 +97,12 @@ def _written_apart(library: Library, path: Path, format_name: str) -> bytes:
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
-def _plain_rows(_library: Library, stamp: loaders.Stamp, _view: SelectionView) -> list[dict[str, Any]]:
+def _plain_rows(_library: Library, stamp: Stamp, _view: SelectionView) -> list[dict[str, Any]]:
     return [row_to_plain(row) for row in manifest_rows(_library, _view, _PREVIEW_ROWS)]
 
 
 @st.cache_resource(show_spinner="Writing the manifest…", max_entries=4)
-def _manifest_bytes(_library: Library, stamp: loaders.Stamp, _view: SelectionView, format_name: str) -> bytes:
+def _manifest_bytes(_library: Library, stamp: Stamp, _view: SelectionView, format_name: str) -> bytes:
     path = _library.project.exports / f"manifest.{format_name}"
     export_selection(_library, _view, path, format_name)
     return path.read_bytes()

@@ -22,13 +22,12 @@ from egoclean.store.cache import Entry
 from egoclean.store.catalog import ClipRow, StepRow
 from egoclean.store.decisions import Decision, DecisionJournal
 from egoclean.store.project import Project
+from egoclean.store.stamps import Stamp, file_stamp
 from egoclean.store.tables import read_narrow_table
 from egoclean.ui.format import short_names
 from egoclean.ui.project import current_project
 from egoclean.ui.window_index import Footage, SignalOrder, clip_places
 from egoclean.verbs.select import decided_digest
-
-Stamp = tuple[int, ...]
 
 NOT_CONSIDERED, LEFT_OUT, CHOSEN = 0, 1, 2
 """How a window stands in the saved selection, as :func:`standing` has it."""
@@ -55,32 +54,32 @@ def open_library() -> Library:
 
 def clips(library: Library) -> tuple[ClipRow, ...]:
     """Return the clips in source order."""
-    return _clips(library, str(library.project.root), catalog_stamp(library))
+    return _clips(library, str(library.project.root), library.catalog.stamp())
 
 
 def clip_steps(library: Library) -> dict[str, ClipSteps]:
     """Return every clip with its steps, by clip id, in source order."""
-    return _clip_steps(library, str(library.project.root), catalog_stamp(library))
+    return _clip_steps(library, str(library.project.root), library.catalog.stamp())
 
 
 def names(library: Library) -> dict[str, str]:
     """Return the short name of each clip, by its id."""
-    return _names(library, str(library.project.root), catalog_stamp(library))
+    return _names(library, str(library.project.root), library.catalog.stamp())
 
 
 def clip_of_print(library: Library) -> dict[str, str]:
     """Return the id of the clip that has each fingerprint; of clips with the same one the last."""
-    return _clip_of_print(library, str(library.project.root), catalog_stamp(library))
+    return _clip_of_print(library, str(library.project.root), library.catalog.stamp())
 
 
 def model_card(library: Library, verb: str) -> Mapping[str, Any] | None:
     """Return the card of the model behind ``verb``, from the first clip it is done for; None where it used none."""
-    return _model_card(library, str(library.project.root), catalog_stamp(library), verb)
+    return _model_card(library, str(library.project.root), library.catalog.stamp(), verb)
 
 
 def first_repeating(library: Library) -> str | None:
     """Return the id of the first clip in which something repeats, or None."""
-    return _first_repeating(library, str(library.project.root), catalog_stamp(library))
+    return _first_repeating(library, str(library.project.root), library.catalog.stamp())
 
 
 def windows(library: Library) -> pd.DataFrame:
@@ -169,7 +168,7 @@ def redoable(library: Library) -> Decision | None:
 
 def entry(library: Library, clip_id: str, verb: str) -> Entry | None:
     """Return the result of a verb for a clip, or None."""
-    return _entry(library, str(library.project.root), catalog_stamp(library), clip_id, verb)
+    return _entry(library, str(library.project.root), library.catalog.stamp(), clip_id, verb)
 
 
 def entry_json(found: Entry, name: str) -> Any:
@@ -190,25 +189,6 @@ def entry_table(found: Entry, name: str) -> pd.DataFrame:
 def decided(library: Library) -> str:
     """Return what changes when the decisions that stand do: one that was made and undone changes nothing."""
     return _decided(library, str(library.project.root), file_stamp(library.project.decisions))
-
-
-def catalog_stamp(library: Library) -> Stamp:
-    """Return what changes when the catalog does; its write-ahead log counts too."""
-    path = library.catalog.path
-    return file_stamp(path, path.with_name(path.name + "-wal"))
-
-
-def file_stamp(*paths: Path) -> Stamp:
-    """Return the modification times and sizes of files, zeros for one that is not there."""
-    values: list[int] = []
-    for path in paths:
-        try:
-            status = path.stat()
-        except FileNotFoundError:
-            values += [0, 0]
-        else:
-            values += [status.st_mtime_ns, status.st_size]
-    return tuple(values)
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)

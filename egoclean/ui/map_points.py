@@ -14,6 +14,7 @@ from egoclean.core.projection import plane
 from egoclean.errors import CacheError
 from egoclean.library import Library
 from egoclean.store.keys import digest
+from egoclean.store.stamps import Stamp, file_stamp
 from egoclean.store.tables import read_table, write_table
 from egoclean.ui import loaders
 from egoclean.ui.window_index import evenly
@@ -43,11 +44,11 @@ class EmbeddingMap:
 
 def embedding_map(library: Library) -> EmbeddingMap:
     """Return the map of all windows, laid out when it is first asked for."""
-    return _embedding_map(library, str(library.project.root), loaders.file_stamp(library.windows_file))
+    return _embedding_map(library, str(library.project.root), file_stamp(library.windows_file))
 
 
 @st.cache_resource(show_spinner="Laying out the embeddings…", max_entries=2)
-def _embedding_map(_library: Library, root: str, stamp: loaders.Stamp) -> EmbeddingMap:
+def _embedding_map(_library: Library, root: str, stamp: Stamp) -> EmbeddingMap:
     del root
     table = loaders.windows(_library)
     if table.empty:

@@ -12,6 +12,7 @@ import streamlit as st
 from egoclean.charts import theme
 from egoclean.charts.overview_charts import map_figure
 from egoclean.library import SELECTION_FILE, Library
+from egoclean.store.stamps import Stamp, file_stamp
 from egoclean.ui import loaders, windows_table
 from egoclean.ui.format import count, footage, shorten
 from egoclean.ui.map_points import EmbeddingMap
@@ -37,12 +38,12 @@ def colour_by(groups: Sequence[str]) -> str:
 def figure(library: Library, points: pd.DataFrame, by: str) -> go.Figure:
     """Return the map of ``points``, coloured by the selection or by a field."""
     saved = library.project.selections / SELECTION_FILE
-    stamp = (*loaders.file_stamp(library.windows_file, saved), *loaders.catalog_stamp(library))
+    stamp = (*file_stamp(library.windows_file, saved), *library.catalog.stamp())
     return _figure(library, str(library.project.root), stamp, by, points)
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def _figure(_library: Library, root: str, stamp: loaders.Stamp, by: str, _points: pd.DataFrame) -> go.Figure:
+def _figure(_library: Library, root: str, stamp: Stamp, by: str, _points: pd.DataFrame) -> go.Figure:
     groups, colours = groups_of(_library, _points, by)
     labels = labels_of(_library, _points)
     return map_figure(_points["x"], _points["y"], groups, labels, _points["row"], colours=colours)

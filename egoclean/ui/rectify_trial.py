@@ -22,7 +22,7 @@ from egoclean.core.rectification import WIDEST_DEG, choose_camera, lens_field_de
 from egoclean.library import Library
 from egoclean.records import CameraModel, Clip, Intrinsics
 from egoclean.store.project import Project
-from egoclean.ui import loaders
+from egoclean.store.stamps import Stamp
 from egoclean.ui.format import moment
 from egoclean.ui.glossary import meaning
 
@@ -146,7 +146,7 @@ def pending(library: Library, source: Intrinsics, found: Mapping[str, Any]) -> s
 
 def clip_record(library: Library, clip_id: str) -> Clip:
     """Return the whole record of a clip."""
-    return _record(library, str(library.project.root), loaders.catalog_stamp(library), clip_id)
+    return _record(library, str(library.project.root), library.catalog.stamp(), clip_id)
 
 
 def _values(wish: Wish) -> dict[str, Any]:
@@ -162,7 +162,7 @@ def _default_deg(source: Intrinsics, projection: str) -> float:
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
-def _record(_library: Library, root: str, stamp: loaders.Stamp, clip_id: str) -> Clip:
+def _record(_library: Library, root: str, stamp: Stamp, clip_id: str) -> Clip:
     del root, stamp
     return _library.clip(clip_id)
 

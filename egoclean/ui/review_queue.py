@@ -15,6 +15,7 @@ from egoclean.core.probe import Probe
 from egoclean.core.signals import parse_thresholds
 from egoclean.library import Library
 from egoclean.store.decisions import Verdict
+from egoclean.store.stamps import Stamp, file_stamp
 from egoclean.ui import deciding, loaders
 from egoclean.ui.glossary import meaning
 from egoclean.ui.range_slider import present_ranges
@@ -81,10 +82,10 @@ def build_queue(library: Library, windows: pd.DataFrame) -> list[ReviewItem]:
     )  # fmt: skip
     if route == SENT:
         return sent
-    stamp, root = loaders.file_stamp(library.windows_file), str(library.project.root)
+    stamp, root = file_stamp(library.windows_file), str(library.project.root)
     if route == TEACHES:
         return _taught(library, windows)
-    return _queue(library, root, (*stamp, *loaders.catalog_stamp(library)), route, lines if route == NEAR else ())
+    return _queue(library, root, (*stamp, *library.catalog.stamp()), route, lines if route == NEAR else ())
 
 
 def threshold_lines(library: Library, windows: pd.DataFrame) -> tuple[Line, ...]:
@@ -163,7 +164,7 @@ def probe_text(probe: Probe | None) -> str:
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def _queue(_library: Library, root: str, stamp: loaders.Stamp, route: str, lines: tuple[Line, ...]) -> list[ReviewItem]:
+def _queue(_library: Library, root: str, stamp: Stamp, route: str, lines: tuple[Line, ...]) -> list[ReviewItem]:
     if route == DISAGREE:
         return _at_odds(_library)
     if route == NEAR:

@@ -12,6 +12,7 @@ from egoclean.library import Library
 from egoclean.store.catalog import StepStatus
 from egoclean.store.clean import CacheUse, cache_use, clean_cache
 from egoclean.store.runs import RunInfo, RunState, StageProgress, read_events
+from egoclean.store.stamps import Stamp, file_stamp
 from egoclean.ui import loaders, metrics, start
 from egoclean.ui.choice import chosen_rows
 from egoclean.ui.columns import column_config
@@ -146,7 +147,7 @@ def show_log(run: RunInfo) -> None:
 
 def show_failures(run: RunInfo) -> None:
     """Show the clips that a run rejected or that failed, with reasons."""
-    table = _failures(str(run.folder), loaders.file_stamp(run.folder / "events.jsonl"), run)
+    table = _failures(str(run.folder), file_stamp(run.folder / "events.jsonl"), run)
     if table.empty:
         st.caption("None in this run. Clips that an earlier one left out stand above the runs.")
     else:
@@ -154,7 +155,7 @@ def show_failures(run: RunInfo) -> None:
 
 
 @st.cache_resource(show_spinner=False, max_entries=8)
-def _failures(folder: str, stamp: loaders.Stamp, _run: RunInfo) -> pd.DataFrame:
+def _failures(folder: str, stamp: Stamp, _run: RunInfo) -> pd.DataFrame:
     return failures_table(_run)
 
 

@@ -6,11 +6,12 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from egoclean import jobs
+from egoclean import workers
 from egoclean.charts.score_charts import score_histogram
 from egoclean.core.explanations import rank_correlation
 from egoclean.errors import EgocleanError
 from egoclean.library import Library
+from egoclean.store.stamps import Stamp, file_stamp
 from egoclean.ui import clip_view, disagreement_view, loaders, metrics, windows_table
 from egoclean.ui.format import count, footage, share
 from egoclean.ui.glossary import TERMS
@@ -85,7 +86,7 @@ def _show_thresholds(library: Library, windows: pd.DataFrame, signal: str) -> No
     metrics.number(dropped, "Dropped", count(len(windows) - (last - first), "window"), lost, about)
     metrics.number(below, "Below the range", count(first, "window"))
     metrics.number(above, "Above the range", count(len(order.values) - last, "window"))
-    root, stamp = str(library.project.root), loaders.file_stamp(library.windows_file)
+    root, stamp = str(library.project.root), file_stamp(library.windows_file)
     histogram = _histogram(library, root, stamp, signal, lowest, highest)
     st.plotly_chart(histogram, key=f"{key}_figure", on_select=lambda: _take_range(key), selection_mode="box")
     if order.missing:
@@ -98,7 +99,7 @@ def _show_thresholds(library: Library, windows: pd.DataFrame, signal: str) -> No
 
 def _show_explanations(library: Library, windows: pd.DataFrame, signal: str) -> None:
     """Show how far plain properties of the picture rank the windows as the signal does."""
-    found, looked_at = _explanations(library, loaders.file_stamp(library.windows_file), signal)
+    found, looked_at = _explanations(library, file_stamp(library.windows_file), signal)
     if not found:
         return
     strongest = max(found, key=lambda name: abs(found[name]))
@@ -158,7 +159,7 @@ def show_panel(library: Library, window: pd.Series) -> None:
         return
     try:
         with st.spinner("The model is drawing the panel…", show_time=True):
-            path = jobs.request_panel(library.project, clip_id, number)
+            path = workers.request_panel(library.project, clip_id, number)
     except EgocleanError as error:
         show_error(error)
         return
@@ -170,14 +171,14 @@ def show_panel(library: Library, window: pd.Series) -> None:
 
 @st.cache_resource(show_spinner=False, max_entries=32)
 def _histogram(
-    _library: Library, root: str, stamp: loaders.Stamp, signal: str, lowest: float | None, highest: float | None
+    _library: Library, root: str, stamp: Stamp, signal: str, lowest: float | None, highest: float | None
 ) -> go.Figure:
     order = loaders.signal_order(_library, signal)
     return score_histogram(order.values, lowest, highest, signal.replace("_", " "), missing=order.missing)
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
-def _explanations(_library: Library, stamp: loaders.Stamp, signal: str) -> tuple[dict[str, float], int]:
+def _explanations(_library: Library, stamp: Stamp, signal: str) -> tuple[dict[str, float], int]:
     """Return the rank correlation of a signal with each plain property, and on how many windows."""
     windows = loaders.windows(_library)
     part = windows.iloc[evenly(len(windows), _CORRELATED)]

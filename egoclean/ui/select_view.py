@@ -13,6 +13,7 @@ import streamlit as st
 from egoclean.charts.selection_charts import picked_shares
 from egoclean.config import SelectConfig
 from egoclean.library import Library, SelectionView
+from egoclean.store.stamps import Stamp, file_stamp
 from egoclean.ui import choosing, clip_view, config_widgets, loaders, metrics, windows_table
 from egoclean.ui.format import count, footage, plain, share
 from egoclean.ui.glossary import meaning
@@ -99,11 +100,11 @@ def _seconds(key: bytes, _chosen: pd.DataFrame) -> float:
 
 def _group_counts(library: Library) -> Mapping[str, Mapping[str, int]]:
     """Return for each field that groups windows how many windows each group has."""
-    return _all_counts(library, str(library.project.root), loaders.file_stamp(library.windows_file))
+    return _all_counts(library, str(library.project.root), file_stamp(library.windows_file))
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
-def _all_counts(_library: Library, root: str, stamp: loaders.Stamp) -> dict[str, dict[str, int]]:
+def _all_counts(_library: Library, root: str, stamp: Stamp) -> dict[str, dict[str, int]]:
     windows = loaders.windows(_library)
     return {name: _counts(windows[name]) for name in _GROUPS}
 
@@ -136,7 +137,9 @@ def show_tables(library: Library, view: SelectionView) -> None:
 
 
 def save_button(library: Library, config: SelectConfig, view: SelectionView) -> None:
-    """Show the button that makes this the project's selection, and whether it is so already."""
+    """Show the button that makes this the project's selection, and whether it is so; nothing while it is made."""
+    if view.config != config:
+        return
     saved = loaders.selection(library)
     if saved is not None and saved.config == config and _same_rows(saved, view):
         st.success("This is the saved selection: Export writes it.", icon=":material/check:")

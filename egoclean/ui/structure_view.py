@@ -16,6 +16,7 @@ from egoclean.errors import EgocleanError
 from egoclean.library import Library
 from egoclean.store.cache import Entry
 from egoclean.store.catalog import ClipRow
+from egoclean.store.stamps import Stamp, file_stamp
 from egoclean.ui import clip_view, loaders, media, metrics, player
 from egoclean.ui.choice import chosen_row
 from egoclean.ui.columns import column_config
@@ -189,7 +190,7 @@ def _show_anomalies(library: Library, structure: Mapping[str, Any], clip: ClipRo
     """Show each anomaly with how rare it is here and everywhere, and with how many other clips it was compared."""
     spans = structure["anomalies"]
     # Only where it is seen: it takes a look at every other clip of the worker.
-    beside = _rarity(clip.clip_id, loaders.catalog_stamp(library), library, clip) if spans else None
+    beside = _rarity(clip.clip_id, library.catalog.stamp(), library, clip) if spans else None
     if beside is None:
         return _show_spans(library, structure, "anomalies", clip.clip_id)
     pairs = zip(spans, beside.anomalies, strict=True)
@@ -257,7 +258,7 @@ def _listed(causes: ChangeCauses) -> list[float | None]:
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
-def _rarity(clip_id: str, stamp: loaders.Stamp, _library: Library, _clip: ClipRow) -> Rarity | None:
+def _rarity(clip_id: str, stamp: Stamp, _library: Library, _clip: ClipRow) -> Rarity | None:
     del stamp
     entry = loaders.entry(_library, _clip.clip_id, "structure")
     return None if entry is None else rarity(_library, _clip, loaders.entry_json(entry, "structure.json"))
@@ -268,14 +269,14 @@ def _truth(library: Library, clip_id: str) -> Mapping[str, Any]:
     if path is None:
         return {}
     try:
-        return truth_of_clip(clip_id, _all_truth(str(path), loaders.file_stamp(path)))
+        return truth_of_clip(clip_id, _all_truth(str(path), file_stamp(path)))
     except EgocleanError as error:
         st.caption(plain(f"The truth cannot be shown: {error}"))
         return {}
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
-def _all_truth(path: str, stamp: loaders.Stamp) -> Mapping[str, Any]:
+def _all_truth(path: str, stamp: Stamp) -> Mapping[str, Any]:
     del stamp
     clips: Mapping[str, Any] = read_truth(Path(path)).get("clips", {})
     return clips

@@ -11,6 +11,7 @@ from egoclean.charts import theme
 from egoclean.charts.overview_charts import footage_bar
 from egoclean.library import SELECTION_FILE, Library
 from egoclean.store.catalog import StepStatus
+from egoclean.store.stamps import Stamp, file_stamp
 from egoclean.ui import loaders, metrics
 from egoclean.ui.filters import with_signals
 from egoclean.ui.format import count, footage, hours, plain, share
@@ -37,44 +38,44 @@ class Totals:
 
 def status_rows(library: Library) -> pd.DataFrame:
     """Return :func:`egoclean.ui.tables.status_table` of the project's clips."""
-    return _status_rows(library, str(library.project.root), loaders.catalog_stamp(library))
+    return _status_rows(library, str(library.project.root), library.catalog.stamp())
 
 
 def clip_rows(library: Library) -> pd.DataFrame:
     """Return :func:`egoclean.ui.tables.clip_table` of the project's clips, with the mean of each signal."""
-    stamp = (*loaders.catalog_stamp(library), *loaders.file_stamp(library.windows_file))
+    stamp = (*library.catalog.stamp(), *file_stamp(library.windows_file))
     return _clip_rows(library, str(library.project.root), stamp)
 
 
 def source_rows(library: Library) -> pd.DataFrame:
     """Return :func:`egoclean.ui.tables.source_table` of the project's clips."""
-    return _source_rows(library, str(library.project.root), loaders.catalog_stamp(library))
+    return _source_rows(library, str(library.project.root), library.catalog.stamp())
 
 
 def totals(library: Library) -> Totals:
     """Return the totals of the project as the catalog, the table of windows and the last selection have them."""
     saved = library.project.selections / SELECTION_FILE
-    stamp = (*loaders.catalog_stamp(library), *loaders.file_stamp(library.windows_file, saved))
+    stamp = (*library.catalog.stamp(), *file_stamp(library.windows_file, saved))
     return _totals(library, str(library.project.root), stamp)
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
-def _status_rows(_library: Library, root: str, stamp: loaders.Stamp) -> pd.DataFrame:
+def _status_rows(_library: Library, root: str, stamp: Stamp) -> pd.DataFrame:
     return status_table(loaders.clip_steps(_library))
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
-def _clip_rows(_library: Library, root: str, stamp: loaders.Stamp) -> pd.DataFrame:
+def _clip_rows(_library: Library, root: str, stamp: Stamp) -> pd.DataFrame:
     return with_signals(clip_table(loaders.clip_steps(_library)), loaders.windows(_library))
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
-def _source_rows(_library: Library, root: str, stamp: loaders.Stamp) -> pd.DataFrame:
+def _source_rows(_library: Library, root: str, stamp: Stamp) -> pd.DataFrame:
     return source_table(loaders.clips(_library))
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)
-def _totals(_library: Library, root: str, stamp: loaders.Stamp) -> Totals:
+def _totals(_library: Library, root: str, stamp: Stamp) -> Totals:
     library = _library
     items = list(loaders.clip_steps(library).values())
     rejected = [item for item in items if _ended(item, StepStatus.REJECTED)]

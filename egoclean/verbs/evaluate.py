@@ -19,7 +19,7 @@ from egoclean.core.evaluate import Evaluation, Standing, evaluate
 from egoclean.core.metrics import Interval
 from egoclean.errors import SourceError, UsageError
 from egoclean.library import Library
-from egoclean.verbs.select import selection_input, windows_with_probe
+from egoclean.verbs.selection_rows import selection_input, windows_with_probe
 
 Rows = NDArray[np.int64]
 

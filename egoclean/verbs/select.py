@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+import functools
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -13,26 +14,29 @@ from numpy.typing import NDArray
 
 from egoclean.config import SelectConfig
 from egoclean.core.budget import parse_budget
-from egoclean.core.calibrate import calibrate
-from egoclean.core.select import select
+from egoclean.core.prepare import Prepared
+from egoclean.core.select import needs_graph, select
 from egoclean.core.selection import Selection
 from egoclean.core.selection_input import SelectionInput
 from egoclean.core.signals import parse_thresholds, signal_names
 from egoclean.library import SELECTION_FILE, Library, LibrarySnapshot, SelectionView, selection_of
-from egoclean.records import to_plain
 from egoclean.store.atomic import write_json
 from egoclean.store.cache import Entry
 from egoclean.store.catalog import StepRow, StepStatus
 from egoclean.store.decisions import Decision, Verdict
 from egoclean.store.keys import EntryKey, digest, entry_key
+from egoclean.store.stamps import Stamp
 from egoclean.store.tables import write_table
-from egoclean.verbs.decided import decided_windows
-from egoclean.verbs.probe import PROBE, project_probe
-
-SIGNALS = ("score", "skill", "surprise", "change", "anomaly", PROBE)
-"""Columns of the table of windows that may weigh a choice and go into the manifest."""
-
-_GROUPS = {"clip": "clip_id", "camera": "camera", "worker": "worker", "scene": "scene", "factory": "factory"}
+from egoclean.verbs.graph import kept_graph
+from egoclean.verbs.selection_rows import (
+    SIGNALS,
+    asks_probe,
+    decided_flags,
+    structure_flags,
+    windows_as_rows,
+    windows_with_probe,
+)
+from egoclean.verbs.selection_tables import calibrated_table, known_signals, selection_view
 
 
 def check_options(config: SelectConfig) -> None:
@@ -75,39 +79,154 @@ def select_into_cache(library: Library, config: SelectConfig) -> tuple[EntryKey,
     ------
     UsageError : an option that cannot be met with these windows.
     """
-    now = library.snapshot()
-    key = selection_key(now, config)
-    with library.cache.lock(key):
-        entry = library.cache.get(key)
-        if entry is None:
-            view = preview_selection(now, config)
-            with library.cache.building(key) as folder:
-                write_table(folder / "chosen.parquet", view.chosen)
-                write_table(folder / "left_out.parquet", view.left_out)
-                entry = library.cache.publish(key, folder, view.details)
-    return key, entry
+    return Recutter(library).select_into_cache(config)
 
 
 def preview_selection(library: Library, config: SelectConfig) -> SelectionView:
-    """Return the selection that ``config`` gives on the project's windows as they are, without keeping it."""
-    windows = windows_with_probe(library, config)
-    if windows.empty:
-        return _view(windows, None, config, library)
-    return _view(windows, select(selection_input(library, windows, config), config), config, library)
-
-
-def windows_with_probe(library: Library, config: SelectConfig, windows: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Return the project's windows, or those given, with the column ``probe`` where the options weigh or bound it.
+    """Return the selection that ``config`` gives on the project's windows as they are, without keeping it.
 
     Raises
     ------
-    UsageError : the probe is asked for and there is nothing it could learn from.
+    UsageError : an option that cannot be met with these windows.
     """
-    windows = library.windows() if windows is None else windows
-    asked = {*signal_names(config.signal), *(item.signal for item in parse_thresholds(config.thresholds))}
-    if PROBE not in asked or windows.empty:
-        return windows
-    return windows.assign(**{PROBE: project_probe(library, windows).scores})
+    return _Moment(library.snapshot()).view(config)
+
+
+class Recutter:
+    """Chooses from a project's windows again and again: what no option changes is read and compared once.
+
+    A moved budget takes a prefix of the last order where that is long enough; anything else chooses anew on the kept
+    graph. Results and decisions that came since are taken in.
+    """
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._stamp: Stamp = ()
+        self._moment: _Moment | None = None
+
+    def select_into_cache(self, config: SelectConfig) -> tuple[EntryKey, Entry]:
+        """As :func:`select_into_cache`."""
+        moment = self._now()
+        key, cache = moment.key(config), self._library.cache
+        with cache.lock(key):
+            entry = cache.get(key)
+            if entry is None:
+                view = moment.view(config)
+                with cache.building(key) as folder:
+                    write_table(folder / "chosen.parquet", view.chosen)
+                    write_table(folder / "left_out.parquet", view.left_out)
+                    entry = cache.publish(key, folder, view.details)
+        return key, entry
+
+    def warm(self, config: SelectConfig) -> None:
+        """Read and compare what choosing with ``config``, or options like it, will need.
+
+        Raises
+        ------
+        UsageError : an option that cannot be met with these windows.
+        """
+        self._now().warm(config)
+
+    def _now(self) -> _Moment:
+        stamp = self._library.stamp()
+        if self._moment is None or stamp != self._stamp:
+            self._moment = _Moment(self._library.snapshot(), self._moment)
+            self._stamp = stamp
+        return self._moment
+
+
+class _Moment:
+    """A project as it is at one moment, and what was worked out of it so far.
+
+    What ``before`` worked out is taken over as far as nothing of that has changed since.
+    """
+
+    def __init__(self, now: LibrarySnapshot, before: _Moment | None = None) -> None:
+        self._library = now
+        self._steps, self._decided = steps_digest(now.steps()), decided_digest(now.decisions().values())
+        self._results, self._rows = _Results(now), dict[tuple[str, bool], _Rows]()
+        self._last: tuple[SelectConfig, Selection] | None = None
+        if before is not None and (before._steps, before._windows) == (self._steps, self._windows):
+            self._results = before._results
+            if before._decided == self._decided:
+                self._rows, self._last = before._rows, before._last
+
+    @property
+    def _windows(self) -> str:
+        return self._library.windows_digest
+
+    def key(self, config: SelectConfig) -> EntryKey:
+        """Return the address of the selection that ``config`` gives."""
+        return key_of_parts(self._steps, self._decided, self._windows, config)
+
+    def view(self, config: SelectConfig) -> SelectionView:
+        """Return the selection that ``config`` gives."""
+        rows = self._rows_for(config)
+        selection = None if rows.table.empty else self._selection(rows.data, config)
+        return selection_view(rows.table, selection, config, rows.signals, self._library)
+
+    def warm(self, config: SelectConfig) -> None:
+        """Work out what :meth:`view` will need."""
+        rows = self._rows_for(config)
+        if needs_graph(config) and not rows.table.empty:
+            self._results.graph(rows.data, config.neighbours)
+
+    def _selection(self, data: SelectionInput, config: SelectConfig) -> Selection:
+        budget, others = parse_budget(config.budget), dataclasses.replace(config, budget="")
+        if self._last is not None and self._last[0] == others and self._last[1].holds(budget):
+            return self._last[1].cut(budget)
+        prepared = self._results.graph(data, config.neighbours) if needs_graph(config) else None
+        selection = select(data, config, prepared)
+        self._last = others, selection
+        return selection
+
+    def _rows_for(self, config: SelectConfig) -> _Rows:
+        wanted = config.calibrate_by, asks_probe(config)
+        if wanted not in self._rows:
+            windows = windows_with_probe(self._library, config, self._results.windows)
+            known = {**self._results.structure, **decided_flags(self._library, windows)}
+            signals = known_signals(windows, SIGNALS)
+            self._rows[wanted] = _Rows(
+                windows_as_rows(windows, self._results.embeddings, config, **known),
+                calibrated_table(windows, signals, config.calibrate_by),
+                signals,
+            )
+        return self._rows[wanted]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Rows:
+    """Windows to choose from, as rows and as a table with calibrated signals, and which signals have values."""
+
+    data: SelectionInput
+    table: pd.DataFrame
+    signals: list[str]
+
+
+class _Results:
+    """What a project's results say of its windows, whatever was decided and whatever the options are."""
+
+    def __init__(self, now: LibrarySnapshot) -> None:
+        self._library = now
+        self._graphs: dict[int, Prepared] = {}
+
+    @functools.cached_property
+    def windows(self) -> pd.DataFrame:
+        return self._library.windows()
+
+    @functools.cached_property
+    def embeddings(self) -> NDArray[np.float32]:
+        return self._library.embeddings(self.windows)
+
+    @functools.cached_property
+    def structure(self) -> dict[str, NDArray[Any]]:
+        return structure_flags(self._library, self.windows)
+
+    def graph(self, data: SelectionInput, neighbours: int) -> Prepared:
+        """Return the graph of the windows, which ``data`` has as rows."""
+        if neighbours not in self._graphs:
+            self._graphs = {neighbours: kept_graph(self._library, self.windows, data, neighbours)}
+        return self._graphs[neighbours]
 
 
 def selection_key(now: LibrarySnapshot, config: SelectConfig) -> EntryKey:
@@ -134,108 +253,3 @@ def decided_digest(decisions: Iterable[Decision]) -> str:
     """Return a digest of the decisions that hold; a stretch that is only sent to the review is not decided on."""
     verdicts = ((item.place, item.verdict) for item in decisions if item.verdict is not Verdict.NONE)
     return digest(sorted((place, str(verdict)) for place, verdict in verdicts))
-
-
-def selection_input(library: Library, windows: pd.DataFrame, config: SelectConfig) -> SelectionInput:
-    """Return the windows as rows to choose from: embeddings, signals, groups, times and decisions."""
-    keep, reject = decided_windows(library, windows)
-    structure = _structure_flags(library, windows)
-    known = {"must_have": keep, "must_not": reject & ~keep, **structure}
-    return windows_as_rows(windows, library.embeddings(windows), config, **known)
-
-
-def windows_as_rows(
-    windows: pd.DataFrame, embeddings: NDArray[np.floating], config: SelectConfig, **known: NDArray[Any]
-) -> SelectionInput:
-    """Return the windows as rows to choose from; ``known`` goes to the input as it is, such as ``must_have``."""
-    return SelectionInput(
-        embeddings=embeddings,
-        signals={name: windows[name].to_numpy(dtype=np.float64) for name in SIGNALS if name in windows},
-        ids=tuple((windows["clip_id"] + "@" + windows["start_pts"].astype(str)).tolist()),
-        space=windows["space"].fillna("").to_numpy(dtype=str),
-        groups=_labels(windows, config.calibrate_by),
-        quota_groups=_labels(windows, "worker" if windows["worker"].notna().any() else "clip"),
-        clips=windows["clip_id"].to_numpy(dtype=str),
-        times_s=windows["start_s"].to_numpy(dtype=np.float64),
-        durations_s=_own_seconds(windows),
-        **known,
-    )
-
-
-def _view(windows: pd.DataFrame, selection: Selection | None, config: SelectConfig, library: Library) -> SelectionView:
-    signals = [name for name in SIGNALS if name in windows and windows[name].notna().any()]
-    lines = pd.DataFrame(list(selection.lines()) if selection else [], columns=["row", "rank", "gain", "reason"])
-    left = pd.DataFrame(list(selection.left_out()) if selection else [], columns=["row", "reason"])
-    table = windows.assign(seconds=_own_seconds(windows))
-    groups = _labels(windows, config.calibrate_by)
-    for name in signals:
-        table[f"{name}_calibrated"] = calibrate(windows[name].to_numpy(dtype=np.float64), groups, "rank")
-    chosen = lines.astype({"row": "int64"}).merge(table, on="row", how="left")
-    left_out = left.astype({"row": "int64"}).merge(
-        table[["row", "clip_id", "window", "start_s", "stop_s", "seconds"]], on="row", how="left"
-    )
-    details = {
-        "windows": len(windows),
-        "eligible": selection.eligible_count if selection else 0,
-        "chosen": len(chosen),
-        "chosen_s": float(chosen["seconds"].sum()),
-        "total_s": float(table["seconds"].sum()),
-        "left_out_by_reason": dict(selection.reason_counts()) if selection else {},
-        "notes": list(selection.notes) if selection else ["There are no windows to choose from."],
-        "recall": selection.recall if selection else None,
-        "signals": signals,
-        "models": _models(library),
-    }
-    return SelectionView(config, chosen, left_out, details)
-
-
-def _own_seconds(windows: pd.DataFrame) -> NDArray[np.float64]:
-    """Return the seconds each window adds to the footage: up to the next window's start, at most its own length."""
-    length = (windows["stop_s"] - windows["start_s"]).to_numpy(dtype=np.float64)
-    step = windows.groupby("clip_id", sort=False)["start_s"].shift(-1).to_numpy(dtype=np.float64) - windows["start_s"]
-    seconds: NDArray[np.float64] = np.fmin(length, step.to_numpy(dtype=np.float64))
-    return seconds
-
-
-def _labels(windows: pd.DataFrame, group: str) -> NDArray[np.str_]:
-    if group == "none":
-        return np.full(len(windows), "all")
-    column = windows[_GROUPS[group]]
-    return column.fillna("unknown").to_numpy(dtype=str)
-
-
-def _structure_flags(library: Library, windows: pd.DataFrame) -> dict[str, Any]:
-    """Return cycle numbers, idle and anomalous flags of each window, by the spans its centre lies in."""
-    centres = ((windows["start_s"] + windows["stop_s"]) / 2).to_numpy()
-    cycles = np.full(len(windows), -1, dtype=np.int64)
-    idle, anomalous = np.zeros(len(windows), dtype=np.bool_), np.zeros(len(windows), dtype=np.bool_)
-    for clip_id, positions in windows.groupby("clip_id", sort=False).indices.items():
-        entry = library.entry(str(clip_id), "structure")
-        if entry is None:
-            continue
-        plain: Mapping[str, Any] = entry.json("structure.json")
-        times = centres[positions]
-        for number, span in enumerate(plain["cycles"]):
-            cycles[positions[_inside(times, span)]] = number
-        for span in plain["segments"]:
-            if span.get("label") == "idle":
-                idle[positions[_inside(times, span)]] = True
-        for span in plain["anomalies"]:
-            anomalous[positions[_inside(times, span)]] = True
-    return {"cycles": cycles, "idle": idle, "anomalous": anomalous}
-
-
-def _inside(times: NDArray[np.float64], span: Mapping[str, Any]) -> NDArray[np.bool_]:
-    inside: NDArray[np.bool_] = (times >= span["start_s"]) & (times < span["stop_s"])
-    return inside
-
-
-def _models(library: Library) -> dict[str, Any]:
-    """Return what made each signal: the model card of the first clip that has it."""
-    found: dict[str, Any] = {}
-    verbs = {"score": ("score", "skill"), "embed": ("change", "anomaly", "surprise")}
-    for step in library.steps():
-        for name in verbs.get(step.verb, ()):
-            if step.status is StepStatus.DONE and name not in found and "model" in step.details:
-                found[name] = to_plain(step.details["model"])
-    return found

@@ -10,15 +10,17 @@ from pathlib import Path
 import pytest
 from page_reading import metric, texts, widget
 
-from egoclean import jobs
+from egoclean import jobs, workers
 from egoclean.core.calibrate import calibrate
 from egoclean.core.disagreement import corners
 from egoclean.exporters.manifest import read_manifest
 from egoclean.store.catalog import StepRow, StepStatus
 from egoclean.store.decisions import DecisionJournal, Verdict
+from egoclean.store.keys import EntryKey
 from egoclean.store.runs import RunRecorder, RunState
 from egoclean.ui import choosing, evaluate_view, export_view, loaders
 from egoclean.ui.first_minute import PAGE_SENTENCES
+from egoclean.verbs.graph import GRAPH
 
 PAGES = [name.lower() for name in PAGE_SENTENCES]
 
@@ -203,29 +205,75 @@ def test_select_moves_with_the_budget_and_saves(library, open_page):
     assert "This is the saved selection" in texts(app)
 
 
-def test_a_large_project_is_chosen_from_in_another_process(library, open_page, monkeypatch):
+@pytest.fixture
+def large(library, monkeypatch):
+    """The project as one that counts as large, with selections and a graph of its own."""
     monkeypatch.setattr(choosing, "AT_ONCE", 1)
-    # Selections of its own: another test may have chosen with the same options.
     shared = library.cache.root / "select"
     kept = shared.resolve()
     shared.unlink()
     shutil.copytree(kept, shared)
+    yield library
+    workers.stop_choice(library.project)
+
+
+def wait_for_choice(library):
+    deadline = time.monotonic() + 60
+    while workers.choice(library.project).at_work and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
+def test_a_large_project_is_chosen_from_anew_in_another_process_whenever_an_option_changes(large, open_page):
     app = open_page("select")
     assert "This is the saved selection" in texts(app)
+    before = metric(app, "Chosen")
     widget(app.slider, "Share of all windows, per cent").set_value(37.0).run()
-    assert not app.metric
-    widget(app.button, "Choose with these options").click().run()
     assert not app.exception
-    deadline = time.monotonic() + 60
-    while jobs.choice(library.project).at_work and time.monotonic() < deadline:
-        time.sleep(0.1)
+    assert metric(app, "Chosen") == before, "the choice before stays in sight"
+    assert "below is the choice before" in texts(app)
+    assert "Save as the project's selection" not in [button.label for button in app.button]
+    wait_for_choice(large)
     app.run()
     assert not app.error
     chosen = int(metric(app, "Chosen").split()[0].replace(",", ""))
-    assert chosen > len(library.selection().chosen)
+    assert chosen > len(large.selection().chosen)
     widget(app.button, "Save as the project's selection").click().run()
-    assert len(library.selection().chosen) == chosen
+    assert len(large.selection().chosen) == chosen
     assert "This is the saved selection" in texts(app)
+
+
+def test_a_large_project_is_compared_only_when_a_person_says_so(large, open_page):
+    for step in large.catalog.steps(""):
+        if step.verb == GRAPH:
+            large.cache.forget(EntryKey("select", step.key, {}))
+    app = open_page("select")
+    widget(app.slider, "Share of all windows, per cent").set_value(38.0).run()
+    assert workers.choice(large.project) is None
+    assert "takes a while" in texts(app)
+    widget(app.button, "Choose with these options").click().run()
+    assert not app.exception
+    wait_for_choice(large)
+    app.run()
+    assert int(metric(app, "Chosen").split()[0]) > len(large.selection().chosen)
+    widget(app.slider, "Share of all windows, per cent").set_value(39.0).run()
+    assert "below is the choice before" in texts(app), "compared once, it chooses anew by itself"
+
+
+def test_a_choice_that_was_given_up_is_not_begun_again(large, open_page):
+    app = open_page("select")
+    widget(app.slider, "Share of all windows, per cent").set_value(36.0).run()
+    widget(app.button, "Give up").click().run()
+    app.run()
+    assert workers.choice(large.project) is None
+    assert "Choose with these options" in [button.label for button in app.button]
+
+
+def test_an_option_that_a_large_project_cannot_meet_is_said(large, open_page):
+    app = open_page("select")
+    widget(app.text_input, "Thresholds").set_value("nothing >= 1").run()
+    wait_for_choice(large)
+    app.run()
+    assert "There is no signal 'nothing'" in app.error[0].value
 
 
 def test_evaluate_on_many_windows_says_on_how_many_clips(library, open_page, monkeypatch):

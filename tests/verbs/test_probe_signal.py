@@ -13,7 +13,7 @@ from egoclean.errors import UsageError
 from egoclean.store.decisions import Decision, Verdict
 from egoclean.verbs.evaluate import rare_windows, read_truth
 from egoclean.verbs.probe import project_probe, proposed_windows, window_labels
-from egoclean.verbs.select import windows_with_probe
+from egoclean.verbs.selection_rows import windows_with_probe
 
 CLIPS, EACH = 6, 20
 
