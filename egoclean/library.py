@@ -184,6 +184,10 @@ class LibrarySnapshot(Library):
         self.windows_digest = hashlib.sha256(stored).hexdigest()
         self._windows = pd.read_parquet(io.BytesIO(stored)) if stored else super().windows()
 
+    def snapshot(self) -> LibrarySnapshot:
+        """Return this snapshot itself."""
+        return self
+
     def steps(self) -> tuple[StepRow, ...]:
         """Return how every verb had ended for every clip."""
         return tuple(self._steps.values())

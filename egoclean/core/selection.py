@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from egoclean.core.budget import Budget
+from egoclean.core.budget import Budget, BudgetKind
 from egoclean.core.limits import Cap
 from egoclean.errors import UsageError
 
@@ -140,6 +140,16 @@ class Selection:
         wanted = min(budget.most_rows(self.row_count), self.eligible_count)
         length = len(self.order)
         return self.complete or wanted <= length or self._prefix_length(budget) < length
+
+    def trimmed(self) -> Selection:
+        """Return the selection without what only a larger budget brought into order: as choosing for this one alone.
+
+        A budget in time keeps the first row that went over it.
+        """
+        kept = self.length + (self.budget.kind is BudgetKind.DURATION)
+        if kept >= len(self.order):
+            return self
+        return dataclasses.replace(self, order=self.order[:kept], gains=self.gains[:kept], complete=False)
 
     def _prefix_length(self, budget: Budget) -> int:
         ordered_s = None if self.durations_s is None else self.durations_s[self.order]

@@ -174,7 +174,7 @@ class _Moment:
     def _selection(self, data: SelectionInput, config: SelectConfig) -> Selection:
         budget, others = parse_budget(config.budget), dataclasses.replace(config, budget="")
         if self._last is not None and self._last[0] == others and self._last[1].holds(budget):
-            return self._last[1].cut(budget)
+            return self._last[1].cut(budget).trimmed()
         prepared = self._results.graph(data, config.neighbours) if needs_graph(config) else None
         selection = select(data, config, prepared)
         self._last = others, selection

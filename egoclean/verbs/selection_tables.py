@@ -68,11 +68,11 @@ def selection_view(
             "row": rows,
             "rank": np.arange(1, len(rows) + 1),
             "gain": selection.gains[: len(rows)] if selection else np.zeros(0),
-            "reason": pd.Series(selection.why_chosen() if selection else [], dtype=object),
+            "reason": pd.Series(selection.why_chosen() if selection else [], dtype="str"),
         }
     )
     chosen = pd.concat([chosen, table.drop(columns="row").iloc[rows].reset_index(drop=True)], axis=1)
-    left_out = pd.DataFrame({"row": left, "reason": reasons})
+    left_out = pd.DataFrame({"row": left, "reason": pd.Series(reasons, dtype="str")})
     left_out = pd.concat([left_out, table[list(_LEFT_OUT)].iloc[left].reset_index(drop=True)], axis=1)
     details = {
         "windows": len(table),

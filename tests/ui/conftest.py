@@ -2,12 +2,12 @@
 
 import json
 import os
-import shutil
 from pathlib import Path
 
 import pytest
 import streamlit as st
 from PIL import Image
+from project_copies import writable_copy
 from streamlit.testing.v1 import AppTest
 
 from egoclean.library import Library
@@ -15,21 +15,6 @@ from egoclean.store.project import Project
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PAGES = sorted(path.stem for path in (REPOSITORY / "pages").glob("*.py"))
-
-
-def writable_copy(project: Project, folder: Path) -> Project:
-    """Copy a project whose cache is read only: entries are links, the derived catalog and tables are its own."""
-    cache = folder / "cache"
-    cache.mkdir(parents=True)
-    shutil.copytree(project.root, folder / "project")
-    copy = Project(folder / "project")
-    for path in project.cache_root().iterdir():
-        if path.name not in ("catalogs", "tables", "locks", "partial", "quarantine"):
-            (cache / path.name).symlink_to(path, target_is_directory=path.is_dir())
-    copy.catalog_file().parent.mkdir()
-    shutil.copyfile(project.catalog_file(), copy.catalog_file())
-    shutil.copytree(project.tables(), copy.tables())
-    return copy
 
 
 @pytest.fixture(scope="session")
