@@ -41,7 +41,7 @@ def view_of(library: Library, config: SelectConfig) -> SelectionView:
     """Return what ``config`` would choose.
 
     On a large project that is worked out in a process of its own, and until then the page goes on with the choice it
-    showed before, whose ``config`` is another one; without such a choice it stops here.
+    showed before, whose ``config`` is another one, and calls :func:`watch`; without such a choice it stops here.
     """
     count = len(loaders.windows(library))
     if count <= AT_ONCE:
@@ -69,7 +69,7 @@ def save(library: Library, config: SelectConfig) -> None:
 
 
 def _until_made(library: Library, config: SelectConfig, saved: SelectionView | None) -> SelectionView:
-    """See to it that the choice is made, say how that stands, and return what the page showed before."""
+    """See to it that the choice is made, or offer it, and return what the page showed before."""
     live, state = _is_live(library, config), workers.choice(library.project)
     asked = state is not None and state.config == config
     wanted = live and not asked and st.session_state.get(_GIVEN_UP) != config
@@ -77,12 +77,13 @@ def _until_made(library: Library, config: SelectConfig, saved: SelectionView | N
         workers.start_choice(library.project, config)
     stamp, before = st.session_state.get(_SHOWN, (None, None))
     before = before if before is not None and stamp == file_stamp(library.windows_file) else saved
-    if wanted or (asked and state is not None and state.at_work):
-        _watch(library, config, before is not None)
-    else:
+    at_work = wanted or (asked and state is not None and state.at_work)
+    if not at_work:
         stale = saved is not None and saved.config == config
         _offer(library, config, state.error if asked and state is not None else None, stale)
     if before is None:
+        if at_work:
+            watch(library, config)
         st.stop()
     return before
 
@@ -112,8 +113,15 @@ def _offer(library: Library, config: SelectConfig, error: EgocleanError | None, 
     )  # fmt: skip
 
 
+def watch(library: Library, config: SelectConfig) -> None:
+    """Show how the choice stands while it is being made, and draw the page again when it is there."""
+    state = workers.choice(library.project)
+    if state is not None and state.at_work and state.config == config:
+        _watch(library, config)
+
+
 @st.fragment(run_every=_WATCH_S)
-def _watch(library: Library, config: SelectConfig, has_before: bool) -> None:
+def _watch(library: Library, config: SelectConfig) -> None:
     state = workers.choice(library.project)
     if state is None or not state.at_work or state.config != config:
         st.rerun()
@@ -121,10 +129,10 @@ def _watch(library: Library, config: SelectConfig, has_before: bool) -> None:
     windows = loaders.windows(library)
     passing = passing_count(windows, config)
     said = "" if passing is None else f" · {passing:,} of {len(windows):,} windows pass the thresholds"
-    below = " · below is the choice before" if has_before else ""
-    with st.container(border=True, horizontal=True, vertical_alignment="center"):
+    shown = " · what you see is the choice before" if st.session_state.get(_SHOWN) else ""
+    with st.container(horizontal=True, vertical_alignment="center"):
         since = duration(time.time() - state.started_at)
-        st.markdown(f"**Choosing** · for {since} so far{said}{below}", width="stretch")
+        st.markdown(f"**Choosing** for {since}{said}{shown}", width="stretch")
         st.button("Give up", icon=":material/stop_circle:", on_click=_give_up, args=(library, config))
 
 

@@ -137,8 +137,9 @@ def show_tables(library: Library, view: SelectionView) -> None:
 
 
 def save_button(library: Library, config: SelectConfig, view: SelectionView) -> None:
-    """Show the button that makes this the project's selection, and whether it is so; nothing while it is made."""
+    """Show the button that makes this the project's selection, whether it is so, or how it is being made."""
     if view.config != config:
+        choosing.watch(library, config)
         return
     saved = loaders.selection(library)
     if saved is not None and saved.config == config and _same_rows(saved, view):
