@@ -111,10 +111,10 @@ def _search(embeddings: Embeddings, width: int, seed: int) -> Found:
     queries, asked = queries[asked.any(axis=1)], asked[asked.any(axis=1)]  # a zero row is near nothing
     true_rows = _true_nearest(embeddings, asked, queries)
     half = len(queries) // 2
-    reached, before = _recall(index, asked[:half], queries[:half], true_rows[:half]), -1.0
+    reached, before = _recall(index, asked[:half], queries[:half], true_rows[:half], width), -1.0
     while reached < _WANTED_RECALL and reached - before > _LEAST_GAIN and index.widen():
-        reached, before = _recall(index, asked[:half], queries[:half], true_rows[:half]), reached
-    recall = _recall(index, asked[half:], queries[half:], true_rows[half:])
+        reached, before = _recall(index, asked[:half], queries[:half], true_rows[:half], width), reached
+    recall = _recall(index, asked[half:], queries[half:], true_rows[half:], width)
     neighbours = np.empty((count, width), dtype=np.int32)
     cosines = np.empty((count, width), dtype=np.float32)
     for start in range(0, count, _BLOCK_ROWS):
@@ -190,10 +190,13 @@ def _true_nearest(embeddings: Embeddings, asked: Unit, queries: NDArray[np.int64
     return rows
 
 
-def _recall(index: _Index, asked: Unit, queries: NDArray[np.int64], true_rows: NDArray[np.int64]) -> float:
+def _recall(
+    index: _Index, asked: Unit, queries: NDArray[np.int64], true_rows: NDArray[np.int64], width: int
+) -> float:
     if len(queries) == 0:
         return 1.0
-    found, _ = index.nearest(asked, queries, _NEAREST)
+    # As wide as the graph will be: the number of candidates goes with it.
+    found, _ = index.nearest(asked, queries, width)
     return float((true_rows[:, :, None] == found[:, None, :]).any(axis=2).mean())
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array
+from scipy.sparse import csr_array, get_index_dtype
 
 from egoclean.core.neighbours import NeighbourGraph, to_similarity
 from egoclean.core.rows import Unit
@@ -58,22 +58,20 @@ def reach_of(parts: list[tuple[Rows, NeighbourGraph]], row_count: int) -> Reach:
     parts : for each embedding space, the rows of the data that its graph is over, in the graph's order, and the graph.
     row_count : rows of the data; a row in no part stands for itself alone.
     """
-    width = max((graph.width for _, graph in parts), default=0)
-    by = np.repeat(np.arange(row_count, dtype=np.int32)[:, None], width + 1, axis=1)
+    width = max((graph.width for _, graph in parts), default=0) + 1
+    by = np.repeat(np.arange(row_count, dtype=np.int32)[:, None], width, axis=1)
     by_similarity = np.zeros(by.shape, dtype=np.float32)
     by_similarity[:, 0] = 1.0
     for rows, graph in parts:
-        missing = graph.neighbours < 0
-        others = rows.astype(np.int32)[graph.neighbours]
-        by[rows, 1 : graph.width + 1] = np.where(missing, rows[:, None], others)
-        by_similarity[rows, 1 : graph.width + 1] = np.where(missing, 0.0, graph.similarities)
-    starts = np.arange(0, by.size + 1, width + 1)
+        there = graph.neighbours >= 0
+        others = rows.astype(np.int32).take(graph.neighbours, mode="clip")
+        by[rows, 1 : graph.width + 1] = np.where(there, others, rows.astype(np.int32)[:, None])
+        by_similarity[rows, 1 : graph.width + 1] = np.where(there, graph.similarities, np.float32(0))
+    starts = np.arange(0, by.size + 1, width).astype(get_index_dtype(maxval=by.size))
     columns = csr_array((by_similarity.ravel(), by.ravel(), starts), shape=(row_count, row_count)).tocsc()
-    kept = columns.data > 0
-    kept_before = np.concatenate([[0], np.cumsum(kept)])
-    return Reach(
-        kept_before[columns.indptr].astype(np.int64), columns.indices[kept].astype(np.int32), columns.data[kept]
-    )
+    columns.eliminate_zeros()
+    rows_reached, similarities = columns.indices.astype(np.int32, copy=False), columns.data.astype(np.float32, copy=False)
+    return Reach(columns.indptr.astype(np.int64), rows_reached, similarities)
 
 
 def on_weight_grid(weights: Floats) -> Floats:

@@ -19,14 +19,20 @@ def decided_windows(library: Library, windows: pd.DataFrame) -> tuple[NDArray[np
     decisions = library.decisions()
     if not decisions:
         return keep, reject
-    fingerprints = {row.clip_id: row.facts["sha256"] for row in library.clips()}
-    shas = windows["clip_id"].map(fingerprints)
-    middle = (windows["start_pts"] + windows["stop_pts"]) / 2
+    clip_ids: dict[str, list[str]] = {}
+    for row in library.clips():
+        clip_ids.setdefault(row.facts["sha256"], []).append(row.clip_id)
+    places = windows.groupby("clip_id", sort=False, observed=True).indices
+    start, stop = windows["start_pts"].to_numpy(), windows["stop_pts"].to_numpy()
+    time_base = windows["time_base"].to_numpy()
     for decision in decisions.values():
-        same = (shas == decision.clip_sha256) & (windows["time_base"] == decision.time_base)
-        exact = same & (windows["start_pts"] == decision.start_pts) & (windows["stop_pts"] == decision.stop_pts)
-        within = same & (middle >= decision.start_pts) & (middle < decision.stop_pts)
-        hit = (exact if exact.any() else within).to_numpy()
-        keep |= hit & (decision.verdict is Verdict.KEEP)
-        reject |= hit & (decision.verdict is Verdict.REJECT)
+        mine = [places[clip_id] for clip_id in clip_ids.get(decision.clip_sha256, ()) if clip_id in places]
+        rows = np.concatenate(mine) if mine else np.zeros(0, dtype=np.int64)
+        rows = rows[time_base[rows] == decision.time_base]
+        exact = (start[rows] == decision.start_pts) & (stop[rows] == decision.stop_pts)
+        middle = (start[rows] + stop[rows]) / 2
+        within = (middle >= decision.start_pts) & (middle < decision.stop_pts)
+        hit = rows[exact if exact.any() else within]
+        keep[hit] |= decision.verdict is Verdict.KEEP
+        reject[hit] |= decision.verdict is Verdict.REJECT
     return keep, reject
