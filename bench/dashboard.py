@@ -50,6 +50,8 @@ QUIET_S = 0.4
 PATIENCE_S = 180.0
 LIMITS = {100_000: (150.0, 2.0), 1_000_000: (400.0, 2.0)}
 MOST_MEMORY_MB = 1000.0
+CHOOSES = ("budget", "threshold")
+"""Interactions that the page answers with a count, while another process chooses."""
 OWN = {
     "overview": '[data-testid="stDataFrame"] canvas',
     "ingest": '[data-testid="stDataFrame"] canvas',
@@ -77,6 +79,7 @@ class Meter:
     payload: int = 0
     reruns: int = 0
     last_frame: float = field(default_factory=time.monotonic)
+    until_quiet_ms: float = 0.0
     kinds: dict[str, int] = field(default_factory=dict)
     _requests: dict[str, str] = field(default_factory=dict)
 
@@ -88,14 +91,23 @@ class Meter:
         session.on("Network.requestWillBeSent", lambda event: self._asked(event))
         session.on("Network.loadingFinished", lambda event: self._loaded(event))
 
-    def measure(self, act: Callable[[Page], None]) -> tuple[float, float, int]:
-        """Do ``act`` and return the server's milliseconds, the megabytes sent and the number of reruns."""
+    def measure(self, act: Callable[[Page], None], first_answer: bool = False) -> tuple[float, float, int]:
+        """Do ``act`` and return the server's milliseconds, the megabytes sent and the number of reruns.
+
+        With ``first_answer`` the milliseconds are those of the first rerun alone: what follows shows how the work of
+        another process stands. ``until_quiet_ms`` is how long it took until that work was done and shown.
+        """
         self.settle(wait_for_rerun=False)
         self.payload, self.reruns, self.kinds = 0, 0, {}
         self.relay.reset()
         act(self.page)
+        asked = time.monotonic()
+        while first_answer and time.monotonic() < asked + 3 and (self.reruns == 0 or self.busy_since is not None):
+            self.page.wait_for_timeout(10)
+        first_ms = 1000 * self.relay.seconds
         self.settle(wait_for_rerun=True)
-        return 1000 * self.relay.seconds, self.payload / 1e6, self.reruns
+        self.until_quiet_ms = 1000 * self.relay.seconds
+        return first_ms if first_answer else self.until_quiet_ms, self.payload / 1e6, self.reruns
 
     def settle(self, wait_for_rerun: bool) -> None:
         """Wait until the server has ended every rerun and nothing came for a moment."""
@@ -301,7 +313,11 @@ def interactions() -> dict[str, dict[str, Callable[[Page], None]]]:
             "lasso": _drag((0.4, 0.4, 0.55, 0.55), loop=True),
         },
         "review": {"keep": _key("k"), "undo": _key("u"), "later": _key("n"), "route": _segment("score", "anomaly")},
-        "select": {"row": _row(0), "budget": _slide("Share of all windows")},
+        "select": {
+            "row": _row(0),
+            "budget": _slide("Share of all windows"),
+            "threshold": _slide("Keep scores from"),
+        },
         "evaluate": {},
         "export": {"format": _option("Format", "csv", "parquet", "jsonl")},
         "runs": {"row": _row(0, rows=1)},
@@ -339,8 +355,15 @@ def walk(address: str, pid: int, repeats: int, only: tuple[str, ...]) -> dict[st
                 _tell(name, "open, first time", [cold], meter, found)
             for label, act in gestures[name].items():
                 before = cpu_s(pid)
-                rows = [meter.measure(act) for _ in range(repeats)]
+                rows, chosen_ms = [], []
+                for _ in range(repeats):
+                    rows.append(meter.measure(act, first_answer=label in CHOOSES))
+                    chosen_ms.append(meter.until_quiet_ms)
                 _tell(name, label, rows, meter, found, (cpu_s(pid) - before) / repeats)
+                if label in CHOOSES:
+                    found[f"{name}: {label}"]["chosen_p50_ms"] = round(float(np.median(chosen_ms)), 1)
+                    found[f"{name}: {label}"]["chosen_most_ms"] = round(max(chosen_ms), 1)
+                    sys.stdout.write(f"    chosen after {np.median(chosen_ms):.0f} ms, at most {max(chosen_ms):.0f}\n")
             memory = _note(found, name, pid, memory)
         for name in only:
             away = _go("runs" if name != "runs" else "ingest")
@@ -348,7 +371,7 @@ def walk(address: str, pid: int, repeats: int, only: tuple[str, ...]) -> dict[st
             for _ in range(repeats):
                 meter.measure(away)
                 before = cpu_s(pid)
-                rows.append(meter.measure(_go(name)))
+                rows.append(meter.measure(_go(name), first_answer=name == "select"))
                 used_s += cpu_s(pid) - before
             _tell(name, "open", rows, meter, found, used_s / repeats)
         memory = _note(found, "after all", pid, memory)

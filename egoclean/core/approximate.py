@@ -190,9 +190,7 @@ def _true_nearest(embeddings: Embeddings, asked: Unit, queries: NDArray[np.int64
     return rows
 
 
-def _recall(
-    index: _Index, asked: Unit, queries: NDArray[np.int64], true_rows: NDArray[np.int64], width: int
-) -> float:
+def _recall(index: _Index, asked: Unit, queries: NDArray[np.int64], true_rows: NDArray[np.int64], width: int) -> float:
     if len(queries) == 0:
         return 1.0
     # As wide as the graph will be: the number of candidates goes with it.

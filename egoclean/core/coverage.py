@@ -70,8 +70,8 @@ def reach_of(parts: list[tuple[Rows, NeighbourGraph]], row_count: int) -> Reach:
     starts = np.arange(0, by.size + 1, width).astype(get_index_dtype(maxval=by.size))
     columns = csr_array((by_similarity.ravel(), by.ravel(), starts), shape=(row_count, row_count)).tocsc()
     columns.eliminate_zeros()
-    rows_reached, similarities = columns.indices.astype(np.int32, copy=False), columns.data.astype(np.float32, copy=False)
-    return Reach(columns.indptr.astype(np.int64), rows_reached, similarities)
+    similarities = columns.data.astype(np.float32, copy=False)
+    return Reach(columns.indptr.astype(np.int64), columns.indices.astype(np.int32, copy=False), similarities)
 
 
 def on_weight_grid(weights: Floats) -> Floats:

@@ -15,7 +15,7 @@ from egoclean.store.cache import file_sha256
 from egoclean.store.keys import EntryKey
 from egoclean.store.stamps import Stamp, file_stamp
 from egoclean.ui import loaders
-from egoclean.ui.format import duration
+from egoclean.ui.format import count, duration
 from egoclean.ui.start import show_error
 from egoclean.verbs.graph import graph_key
 from egoclean.verbs.select import (
@@ -35,28 +35,62 @@ LIVE = 300_000
 
 _SHOWN, _GIVEN_UP = "choice_shown", "choice_given_up"
 _WATCH_S = 0.3
+_LINE_PX = 56
 
 
 def view_of(library: Library, config: SelectConfig) -> SelectionView:
     """Return what ``config`` would choose.
 
-    On a large project that is worked out in a process of its own, and until then the page goes on with the choice it
-    showed before, whose ``config`` is another one, and calls :func:`watch`; without such a choice it stops here.
+    On a large project that is worked out in a process of its own, which :func:`seek` sees to, and until then the page
+    goes on with the choice it showed before, whose ``config`` is another one; without such a choice it stops here.
     """
-    count = len(loaders.windows(library))
-    if count <= AT_ONCE:
+    if len(loaders.windows(library)) <= AT_ONCE:
         return _preview(library, file_stamp(library.windows_file), loaders.decided(library), config)
+    stamp, view = file_stamp(library.windows_file), _ready(library, config)
+    if view is not None:
+        st.session_state[_SHOWN] = (stamp, view)
+        return view
+    before = _before(library)
+    if before is None:
+        st.stop()
+    return before
+
+
+def seek(library: Library, config: SelectConfig) -> bool:
+    """On a large project begin to choose where that takes moments, else offer it, and show how it stands.
+
+    Returns
+    -------
+    Whether the choice is there.
+    """
+    if _ready(library, config) is not None:
+        if _is_live(library, config):
+            workers.warm_choice(library.project, config)
+        _say(library, config)
+        return True
+    state = workers.choice(library.project)
+    asked = state is not None and state.config == config
+    if not asked and _is_live(library, config) and st.session_state.get(_GIVEN_UP) != config:
+        workers.start_choice(library.project, config)
+    elif not asked or state is None or not state.at_work:
+        saved = loaders.selection(library)
+        _offer(library, config, state.error if asked and state is not None else None, saved)
+        return False
+    _watch(library, config)
+    return False
+
+
+def _ready(library: Library, config: SelectConfig) -> SelectionView | None:
     saved, key = loaders.selection(library), _key(library, config)
     if saved is not None and saved.config == config and library.saved_key() == key.key:
-        view = saved
-    elif library.cache.has(key):
-        view = _stored(library, key.key, config)
-    else:
-        return _until_made(library, config, saved)
-    if _is_live(library, config):
-        workers.warm_choice(library.project, config)
-    st.session_state[_SHOWN] = (file_stamp(library.windows_file), view)
-    return view
+        return saved
+    return _stored(library, key.key, config) if library.cache.has(key) else None
+
+
+def _before(library: Library) -> SelectionView | None:
+    """Return the choice that the page showed last, or the saved one."""
+    stamp, view = st.session_state.get(_SHOWN, (None, None))
+    return view if stamp == file_stamp(library.windows_file) else loaders.selection(library)
 
 
 def save(library: Library, config: SelectConfig) -> None:
@@ -68,43 +102,20 @@ def save(library: Library, config: SelectConfig) -> None:
         select_and_save(library, config)
 
 
-def _until_made(library: Library, config: SelectConfig, saved: SelectionView | None) -> SelectionView:
-    """See to it that the choice is made, or offer it, and return what the page showed before."""
-    live, state = _is_live(library, config), workers.choice(library.project)
-    asked = state is not None and state.config == config
-    wanted = live and not asked and st.session_state.get(_GIVEN_UP) != config
-    if wanted:
-        workers.start_choice(library.project, config)
-    stamp, before = st.session_state.get(_SHOWN, (None, None))
-    before = before if before is not None and stamp == file_stamp(library.windows_file) else saved
-    at_work = wanted or (asked and state is not None and state.at_work)
-    if not at_work:
-        stale = saved is not None and saved.config == config
-        _offer(library, config, state.error if asked and state is not None else None, stale)
-    if before is None:
-        if at_work:
-            watch(library, config)
-        st.stop()
-    return before
-
-
-def _offer(library: Library, config: SelectConfig, error: EgocleanError | None, stale: bool) -> None:
-    """Show the button that starts choosing, and why the choice that was asked for could not be made.
-
-    ``stale`` says that the saved selection, made with these options before something changed, is shown below.
-    """
-    count = len(loaders.windows(library))
+def _offer(library: Library, config: SelectConfig, error: EgocleanError | None, saved: SelectionView | None) -> None:
+    """Show the button that starts choosing, and why the choice that was asked for could not be made."""
     if error is not None:
         show_error(error)
-    if stale:
+    if saved is not None and saved.config == config:
         st.warning(
             "Decisions or results have changed since the saved selection was made, which is what you see below.",
             icon=":material/history:",
         )
-    once = "once; after that every option chooses anew by itself" if count <= LIVE else "each time"
+    windows = len(loaders.windows(library))
+    once = "once; after that every option chooses anew by itself" if windows <= LIVE else "each time"
     st.info(
-        f"Comparing {count:,} windows with each other takes a while, {once}. It runs in a process of its own, and the "
-        "saved selection stays until you save another.",
+        f"Comparing {windows:,} windows with each other takes a while, {once}. It runs in a process of its own, and "
+        "the saved selection stays until you save another.",
         icon=":material/hourglass_empty:",
     )
     st.button(
@@ -113,27 +124,28 @@ def _offer(library: Library, config: SelectConfig, error: EgocleanError | None, 
     )  # fmt: skip
 
 
-def watch(library: Library, config: SelectConfig) -> None:
-    """Show how the choice stands while it is being made, and draw the page again when it is there."""
-    state = workers.choice(library.project)
-    if state is not None and state.at_work and state.config == config:
-        _watch(library, config)
-
-
 @st.fragment(run_every=_WATCH_S)
 def _watch(library: Library, config: SelectConfig) -> None:
+    """Show how the choice stands while it is being made, and draw the page again when it is there."""
     state = workers.choice(library.project)
     if state is None or not state.at_work or state.config != config:
         st.rerun()
         return
+    _say(library, config, since_s=time.time() - state.started_at)
+
+
+def _say(library: Library, config: SelectConfig, since_s: float | None = None) -> None:
+    """Show in one line how many windows may be chosen and, while that goes on, for how long it has been chosen."""
     windows = loaders.windows(library)
     passing = passing_count(windows, config)
-    said = "" if passing is None else f" · {passing:,} of {len(windows):,} windows pass the thresholds"
-    shown = " · what you see is the choice before" if st.session_state.get(_SHOWN) else ""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        since = duration(time.time() - state.started_at)
-        st.markdown(f"**Choosing** for {since}{said}{shown}", width="stretch")
-        st.button("Give up", icon=":material/stop_circle:", on_click=_give_up, args=(library, config))
+    parts = [] if passing is None else [f"{passing:,} of {count(len(windows), 'window')} pass the thresholds"]
+    with st.container(horizontal=True, vertical_alignment="center", height=_LINE_PX, border=False):
+        if since_s is None:
+            st.caption(" · ".join(parts))
+            return
+        before = ["what you see is the choice before"] if _before(library) is not None else []
+        st.caption(" · ".join([f"**Choosing** for {duration(since_s)}", *parts, *before]), width="content")
+        st.button("Give up", type="tertiary", icon=":material/stop_circle:", on_click=_give_up, args=(library, config))
 
 
 def _give_up(library: Library, config: SelectConfig) -> None:

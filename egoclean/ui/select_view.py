@@ -29,6 +29,7 @@ _MINUTES = (
 )
 _THRESHOLDS = ("minimum_score", "maximum_score", "near_duplicate")
 _MOST_GROUPS = 40
+_WHOLE, _CONFIG = "select_whole", "select_config"
 _GROUPS = ("factory", "worker", "scene", "camera", "clip_id")
 
 
@@ -40,6 +41,24 @@ def base_config(library: Library) -> SelectConfig:
 
 def config_form(library: Library, windows: pd.DataFrame) -> SelectConfig:
     """Return the configuration a person set: budget, strategy and thresholds first, the rest folded away."""
+    if len(windows) <= choosing.AT_ONCE:
+        return _options(library, windows)
+    st.session_state[_WHOLE] = True
+    _options_apart(library, windows)
+    config: SelectConfig = st.session_state[_CONFIG]
+    return config
+
+
+@st.fragment
+def _options_apart(library: Library, windows: pd.DataFrame) -> None:
+    """The options by themselves: another process chooses, and the rest of the page follows when it has."""
+    whole = st.session_state.pop(_WHOLE, False)
+    st.session_state[_CONFIG] = config = _options(library, windows)
+    if choosing.seek(library, config) and not whole:
+        st.rerun()
+
+
+def _options(library: Library, windows: pd.DataFrame) -> SelectConfig:
     base, total_s = base_config(library), loaders.window_seconds(library)
     budget = config_widgets.budget_input(base, len(windows), total_s, "select")
     config = dataclasses.replace(base, budget=budget)
@@ -137,9 +156,8 @@ def show_tables(library: Library, view: SelectionView) -> None:
 
 
 def save_button(library: Library, config: SelectConfig, view: SelectionView) -> None:
-    """Show the button that makes this the project's selection, whether it is so, or how it is being made."""
+    """Show the button that makes this the project's selection, or that it is so; nothing while another is made."""
     if view.config != config:
-        choosing.watch(library, config)
         return
     saved = loaders.selection(library)
     if saved is not None and saved.config == config and _same_rows(saved, view):
