@@ -14,7 +14,7 @@ select_view.save_button(library, config, view)
 comparing.show_difference(library, view)
 covered, picked = st.columns(2, gap="medium")
 with covered:
-    comparing.show_coverage(library, windows, view)
+    comparing.show_coverage(view)
 with picked:
     select_view.show_groups(library, view)
 select_view.show_tables(library, view)

@@ -78,7 +78,12 @@ def select_on_project(folder: Path, given: Mapping[str, Any]) -> str:
     settings = changed_settings(project.settings(), given, ("select",))
     view = select_and_save(Library(project), settings.select)
     project.update(lambda now: changed_settings(now, given, ("select",)))
-    return "\n".join([f"{len(view.chosen)} of {view.details['windows']} windows chosen", *view.details["notes"]])
+    said = [f"{len(view.chosen)} of {view.details['windows']} windows chosen"]
+    covered = view.details.get("coverage")
+    if covered:
+        own, chance = covered["chosen"][-1], covered["random"][-1]
+        said.append(f"{own:.0%} of all windows have a chosen one close to them; as many at random leave {chance:.0%}")
+    return "\n".join([*said, *view.details["notes"]])
 
 
 def _signals(path: Path, row_count: int) -> dict[str, NDArray[np.float64]]:

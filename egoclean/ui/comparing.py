@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
-from numpy.typing import NDArray
 
 from egoclean.charts.selection_charts import coverage_curve
-from egoclean.core.coverage_curve import curve_budgets, order_curve, random_curves
-from egoclean.core.metrics import coverage_radius
-from egoclean.core.rows import unit_or_zero_rows
+from egoclean.core.coverage_curve import DRAWS
 from egoclean.library import Library, SelectionView
 from egoclean.store.stamps import Stamp, file_stamp
 from egoclean.ui import loaders, metrics, windows_table
-from egoclean.ui.choosing import AT_ONCE
 from egoclean.ui.format import count, footage, plain
 from egoclean.ui.glossary import meaning
 from egoclean.ui.tables import footage_s
 
-DRAWS: Final = 5
 _ASIDE: Final = "choice_aside"
 _HELP: Final = "Put a choice aside, change the options, and see here what the change does. Kept for this visit."
 _SHOWN: Final = ("clip", "window", "start_s", "stop_s", "score", "reason")
@@ -38,38 +33,21 @@ class _Aside:
     stamp: Stamp
 
 
-@dataclass(frozen=True, slots=True)
-class _Ground:
-    """The windows of the largest embedding space as unit rows, the radius of closeness, the place of each row."""
-
-    unit: NDArray[np.float32]
-    radius: float
-    places: NDArray[np.int64]
-    key: Stamp
-
-
-@st.fragment
-def show_coverage(library: Library, windows: pd.DataFrame, view: SelectionView) -> None:
+def show_coverage(view: SelectionView) -> None:
     """Show which share of all windows has a chosen one close to it as the budget grows, beside chance."""
-    if view.chosen.empty:
+    covered = view.details.get("coverage")
+    if not covered:
         return
     st.subheader("What the choice covers", anchor=False, help=meaning("coverage") + " Higher = stands for more.")
-    if len(windows) > AT_ONCE:
-        st.page_link("pages/evaluate.py", label="Evaluate compares a choice this large", icon=":material/balance:")
-        return
-    ground = _ground(library, str(library.project.root), file_stamp(library.windows_file))
-    chosen = view.chosen["row"].to_numpy()
-    rows = ground.places[chosen[chosen < len(ground.places)]]
-    order = rows[rows >= 0]
-    figure = _figure(ground, (ground.key, order.tobytes()), order)
-    st.plotly_chart(figure, key="select_coverage")
-    apart = len(ground.places) - len(ground.unit)
+    st.plotly_chart(_figure(tuple(covered["budgets"]), tuple(covered["chosen"]), covered), key="select_coverage")
+    apart = view.details["windows"] - covered["windows"]
     other = (
         f" {count(apart, 'window')} of another embedding space cannot be compared and are not counted." if apart else ""
     )
+    asked = "" if covered["asked"] == covered["windows"] else f" Asked of {covered['asked']:,} windows, evenly taken."
     st.caption(
-        f"Close is a cosine distance of at most {ground.radius:.4f}, the median distance to the tenth nearest window. "
-        f"Grey: {DRAWS} draws at random.{other}"
+        f"Close is a cosine distance of at most {covered['radius']:.4f}, the median distance to the tenth nearest "
+        f"window. Grey: {DRAWS} draws at random.{asked}{other}"
     )
 
 
@@ -113,22 +91,6 @@ def _parts(library: Library, these: pd.DataFrame, others: pd.DataFrame) -> None:
 
 
 @st.cache_resource(show_spinner=False, max_entries=32)
-def _figure(_ground: _Ground, key: tuple[Stamp, bytes], _order: NDArray[np.int64]) -> go.Figure:
-    budgets = curve_budgets(len(_order))
-    own = order_curve(_ground.unit, _order, _ground.radius, budgets)
-    chance = random_curves(_ground.unit, _ground.radius, budgets, DRAWS)
-    bands = {"random": (chance.min(axis=0), chance.max(axis=0))}
-    return coverage_curve({"this choice": (budgets, own), "random": (budgets, chance.mean(axis=0))}, bands=bands)
-
-
-@st.cache_resource(show_spinner=False, max_entries=1)
-def _ground(_library: Library, root: str, stamp: Stamp) -> _Ground:
-    windows = loaders.windows(_library)
-    space = windows["space"].value_counts().idxmax()
-    there = np.flatnonzero((windows["space"] == space).to_numpy())
-    embeddings = _library.embeddings(windows.iloc[there])
-    known = np.isfinite(embeddings).all(axis=1)
-    unit = np.asarray(unit_or_zero_rows(embeddings[known], slice(None))[:])
-    places = np.full(len(windows), -1, dtype=np.int64)
-    places[there[known]] = np.arange(int(known.sum()))
-    return _Ground(unit, coverage_radius(unit), places, stamp)
+def _figure(budgets: tuple[int, ...], shares: tuple[float, ...], _covered: Mapping[str, Any]) -> go.Figure:
+    bands = {"random": (_covered["random_low"], _covered["random_high"])}
+    return coverage_curve({"this choice": (budgets, shares), "random": (budgets, _covered["random"])}, bands=bands)

@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 
 from egoclean.config import SelectConfig
 from egoclean.core.budget import parse_budget
+from egoclean.core.coverage_curve import CoverageCurves
 from egoclean.core.prepare import Prepared
 from egoclean.core.select import needs_graph, select
 from egoclean.core.selection import Selection
 from egoclean.core.selection_input import SelectionInput
 from egoclean.core.signals import parse_thresholds, signal_names
 from egoclean.library import SELECTION_FILE, Library, LibrarySnapshot, SelectionView, selection_of
+from egoclean.records import to_plain
 from egoclean.store.atomic import write_json
 from egoclean.store.cache import Entry
 from egoclean.store.catalog import StepRow, StepStatus
@@ -162,8 +164,14 @@ class _Moment:
     def view(self, config: SelectConfig) -> SelectionView:
         """Return the selection that ``config`` gives."""
         rows = self._rows_for(config)
-        selection = None if rows.table.empty else self._selection(rows.data, config)
-        return selection_view(rows.table, selection, config, rows.signals, self._library)
+        if rows.table.empty:
+            return selection_view(rows.table, None, config, rows.signals, self._library)
+        selection = self._selection(rows.data, config)
+        view = selection_view(rows.table, selection, config, rows.signals, self._library)
+        if not needs_graph(config):
+            return view
+        curve = self._results.curves(rows.data, config.neighbours).of(selection.rows)
+        return dataclasses.replace(view, details={**view.details, "coverage": to_plain(curve)})
 
     def warm(self, config: SelectConfig) -> None:
         """Work out what :meth:`view` will need."""
@@ -209,6 +217,7 @@ class _Results:
     def __init__(self, now: LibrarySnapshot) -> None:
         self._library = now
         self._graphs: dict[int, Prepared] = {}
+        self._curves: dict[int, CoverageCurves] = {}
 
     @functools.cached_property
     def windows(self) -> pd.DataFrame:
@@ -227,6 +236,12 @@ class _Results:
         if neighbours not in self._graphs:
             self._graphs = {neighbours: kept_graph(self._library, self.windows, data, neighbours)}
         return self._graphs[neighbours]
+
+    def curves(self, data: SelectionInput, neighbours: int) -> CoverageCurves:
+        """Return what draws the coverage of choices among the windows."""
+        if neighbours not in self._curves:
+            self._curves = {neighbours: CoverageCurves(self.embeddings, self.graph(data, neighbours))}
+        return self._curves[neighbours]
 
 
 def selection_key(now: LibrarySnapshot, config: SelectConfig) -> EntryKey:
