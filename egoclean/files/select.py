@@ -82,7 +82,7 @@ def select_on_project(folder: Path, given: Mapping[str, Any]) -> str:
     covered = view.details.get("coverage")
     if covered:
         own, chance = covered["chosen"][-1], covered["random"][-1]
-        said.append(f"{own:.0%} of all windows have a chosen one close to them; as many at random leave {chance:.0%}")
+        said.append(f"{own:.0%} of all windows have a chosen one close to them, {chance:.0%} with as many at random")
     return "\n".join([*said, *view.details["notes"]])
 
 
