@@ -112,10 +112,12 @@ def _offer(library: Library, config: SelectConfig, error: EgocleanError | None, 
             icon=":material/history:",
         )
     windows = len(loaders.windows(library))
-    once = "once; after that every option chooses anew by itself" if windows <= LIVE else "each time"
+    what = f"Choosing among {windows:,} windows takes a while: set the options first, then start."
+    if not _is_compared(library, config):
+        after = ", and after that every option chooses anew by itself" if windows <= LIVE else ""
+        what = f"Comparing {windows:,} windows with each other takes a while; it is done once{after}."
     st.info(
-        f"Comparing {windows:,} windows with each other takes a while, {once}. It runs in a process of its own, and "
-        "the saved selection stays until you save another.",
+        f"{what} It runs in a process of its own, and the saved selection stays until you save another.",
         icon=":material/hourglass_empty:",
     )
     st.button(
@@ -154,9 +156,12 @@ def _give_up(library: Library, config: SelectConfig) -> None:
 
 
 def _is_live(library: Library, config: SelectConfig) -> bool:
-    """Return whether a choice with these options takes moments: the windows have been compared with each other."""
-    if len(loaders.windows(library)) > LIVE:
-        return False
+    """Return whether a choice with these options takes moments."""
+    return len(loaders.windows(library)) <= LIVE and _is_compared(library, config)
+
+
+def _is_compared(library: Library, config: SelectConfig) -> bool:
+    """Return whether the windows have been compared with each other, or need not be for these options."""
     return not needs_graph(config) or library.cache.has(_graph_key(library, config.neighbours))
 
 
