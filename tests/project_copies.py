@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+from egoclean.library import Library
 from egoclean.store.project import Project
 
 
@@ -19,3 +20,10 @@ def writable_copy(project: Project, folder: Path) -> Project:
     shutil.copyfile(project.catalog_file(), copy.catalog_file())
     shutil.copytree(project.tables(), copy.tables())
     return copy
+
+
+def copy_without_selections(project: Project, folder: Path) -> Library:
+    """Copy a project as :func:`writable_copy`, with nothing chosen and no windows compared yet."""
+    copy = writable_copy(project, folder)
+    (copy.cache_root() / "select").unlink()
+    return Library(copy)

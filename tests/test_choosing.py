@@ -6,11 +6,11 @@ import time
 from collections import deque
 
 import pytest
-from project_copies import writable_copy
+from project_copies import copy_without_selections
 
 from egoclean import choosing, workers
 from egoclean.config import SelectConfig
-from egoclean.library import Library, selection_of
+from egoclean.library import selection_of
 from egoclean.verbs.select import Recutter, preview_selection, save_choice
 
 CONFIG = SelectConfig(budget="3")
@@ -18,10 +18,9 @@ CONFIG = SelectConfig(budget="3")
 
 @pytest.fixture
 def library(demo_project, tmp_path):
-    copy = writable_copy(demo_project, tmp_path / "copy")
-    (copy.cache_root() / "select").unlink()
-    yield Library(copy)
-    workers.stop_choice(copy)
+    copy = copy_without_selections(demo_project, tmp_path / "copy")
+    yield copy
+    workers.stop_choice(copy.project)
 
 
 def choose(library, config):

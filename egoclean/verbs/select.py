@@ -194,11 +194,8 @@ class _Moment:
             windows = windows_with_probe(self._library, config, self._results.windows)
             known = {**self._results.structure, **decided_flags(self._library, windows)}
             signals = known_signals(windows, SIGNALS)
-            self._rows[wanted] = _Rows(
-                windows_as_rows(windows, self._results.embeddings, config, **known),
-                calibrated_table(windows, signals, config.calibrate_by),
-                signals,
-            )
+            data = windows_as_rows(windows, self._results.embeddings, config, **known)
+            self._rows = {wanted: _Rows(data, calibrated_table(windows, signals, config.calibrate_by), signals)}
         return self._rows[wanted]
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from project_copies import writable_copy
+from project_copies import copy_without_selections
 
 from egoclean.config import SelectConfig
 from egoclean.core.prepare import prepare
@@ -28,10 +28,7 @@ BASE = SelectConfig(budget="30%")
 
 @pytest.fixture
 def library(demo_project, tmp_path):
-    """The demo's project, with selections of its own and nothing chosen or compared yet."""
-    copy = writable_copy(demo_project, tmp_path / "copy")
-    (copy.cache_root() / "select").unlink()
-    return Library(copy)
+    return copy_without_selections(demo_project, tmp_path / "copy")
 
 
 @pytest.fixture
