@@ -50,7 +50,9 @@ QUIET_S = 0.4
 PATIENCE_S = 180.0
 LIMITS = {100_000: (150.0, 2.0), 1_000_000: (400.0, 2.0)}
 MOST_MEMORY_MB = 1000.0
-CHOOSES = ("budget", "threshold")
+"""Of the server and its children with as many windows as the largest size has."""
+
+CHOOSES = ("select: budget", "select: threshold")
 """Interactions that the page answers with a count, while another process chooses."""
 OWN = {
     "overview": '[data-testid="stDataFrame"] canvas',
@@ -357,10 +359,10 @@ def walk(address: str, pid: int, repeats: int, only: tuple[str, ...]) -> dict[st
                 before = cpu_s(pid)
                 rows, chosen_ms = [], []
                 for _ in range(repeats):
-                    rows.append(meter.measure(act, first_answer=label in CHOOSES))
+                    rows.append(meter.measure(act, first_answer=f"{name}: {label}" in CHOOSES))
                     chosen_ms.append(meter.until_quiet_ms)
                 _tell(name, label, rows, meter, found, (cpu_s(pid) - before) / repeats)
-                if label in CHOOSES:
+                if f"{name}: {label}" in CHOOSES:
                     found[f"{name}: {label}"]["chosen_p50_ms"] = round(float(np.median(chosen_ms)), 1)
                     found[f"{name}: {label}"]["chosen_most_ms"] = round(max(chosen_ms), 1)
                     sys.stdout.write(f"    chosen after {np.median(chosen_ms):.0f} ms, at most {max(chosen_ms):.0f}\n")
@@ -481,7 +483,7 @@ def verdict(windows: int, found: dict[str, Any]) -> list[str]:
             missed.append(f"{name}: {figures['p95_ms']:.0f} ms at the 95th percentile, limit {most_ms:.0f} ms")
         if figures["payload_mb"] > most_mb:
             missed.append(f"{name}: {figures['payload_mb']:.2f} MB, limit {most_mb:.0f} MB")
-    if found["memory, MB"] > MOST_MEMORY_MB:
+    if windows >= max(LIMITS) and found["memory, MB"] > MOST_MEMORY_MB:
         missed.append(f"memory {found['memory, MB']:.0f} MB, limit {MOST_MEMORY_MB:.0f} MB")
     return missed
 

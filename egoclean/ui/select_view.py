@@ -143,14 +143,16 @@ def _rows_key(chosen: pd.DataFrame) -> bytes:
 @st.fragment
 def show_tables(library: Library, view: SelectionView) -> None:
     """Show what is chosen and what is left out, with reasons; the selected row plays."""
-    chosen_tab, left_tab = st.tabs([f"Chosen ({len(view.chosen):,})", f"Left out ({len(view.left_out):,})"])
-    with chosen_tab:
-        window = windows_table.show(library, view.chosen, _CHOSEN, "select_chosen")
-    with left_tab:
-        kinds = dict(view.details.get("left_out_by_reason") or {})
-        st.caption(" · ".join(f"{number:,} × {plain(reason)}" for reason, number in kinds.items()))
-        other = windows_table.show(library, view.left_out, _LEFT_OUT, "select_left")
-    window = window if window is not None else other
+    chosen_tab, left_tab = st.tabs(["Chosen", "Left out"], key="select_tab", on_change="rerun")
+    window = None
+    if chosen_tab.open:
+        with chosen_tab:
+            window = windows_table.show(library, view.chosen, _CHOSEN, "select_chosen")
+    if left_tab.open:
+        with left_tab:
+            kinds = dict(view.details.get("left_out_by_reason") or {})
+            st.caption(" · ".join(f"{number:,} × {plain(reason)}" for reason, number in kinds.items()))
+            window = windows_table.show(library, view.left_out, _LEFT_OUT, "select_left")
     if window is not None:
         clip_view.show_window(library, window, key="select_player")
 
