@@ -56,15 +56,13 @@ def test_a_smaller_choice_gives_the_same_whatever_was_drawn_before():
     assert curves.of(order[:20]) == CoverageCurves(data.embeddings, prepared).of(order[:20])
 
 
-def test_few_rows_are_asked_where_many_are_chosen(monkeypatch):
-    monkeypatch.setattr(coverage_curve, "_MOST_ASKED", 40)
-    monkeypatch.setattr(coverage_curve, "_FEWEST_ASKED", 10)
-    monkeypatch.setattr(coverage_curve, "_MOST_PAIRS", 400)
+def test_a_part_of_many_rows_is_asked(monkeypatch):
+    monkeypatch.setattr(coverage_curve, "_ASKED", 40)
     data = data_of(100, 4)
     prepared, order = prepare(data), np.arange(100)
     curves = CoverageCurves(data.embeddings, prepared)
-    assert [curves.of(order[:length]).asked for length in (1, 20, 100)] == [40, 20, 10]
-    assert curves.of(order[:20]) == CoverageCurves(data.embeddings, prepared).of(order[:20])
+    assert [curves.of(order[:length]).asked for length in (1, 20, 100)] == [40, 40, 40]
+    assert curves.of(order).chosen[-1] == 1.0
 
 
 def test_rows_of_other_spaces_and_without_embeddings_are_passed_over():
