@@ -69,6 +69,7 @@ def select(data: SelectionInput, config: SelectConfig, prepared: Prepared | None
     phase_of[causes.cause == Cause.MUST_HAVE] = Phase.MUST_HAVE
     eligible_count = int((~closed).sum())
     caps = parse_caps(config.cap, list(group_names))
+    # Groups without limits need no parts of their own: a part costs time at every row.
     limited = config.least_per_group > 0 or any(cap != Cap() for cap in caps.values())
     part_group_of, part_caps = (group_of, list(caps.values())) if limited else (np.zeros_like(group_of), [Cap()])
     parts = Parts.of(phase_of, prepared.space_of, part_group_of, closed, len(prepared.spaces))
