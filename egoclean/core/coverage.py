@@ -124,9 +124,9 @@ class GraphGains:
         self._covered = np.where(counted, np.float32(0), np.float32(np.inf))
         self._looked_at, self._shared = 0, True
 
-    def bounds(self) -> Floats:
-        """Return at least every row's gain: what it would be if nothing were covered."""
-        return self._bounds.copy()
+    def bounds(self) -> tuple[Floats, bool]:
+        """Return at least every row's gain: what it would be if all rows counted, and whether they do."""
+        return self._bounds.copy(), not np.isinf(self._covered).any()
 
     def of_all_if_due(self) -> Floats | None:
         """Return every row's gain when so many edges were looked at that dropping the spent ones makes up for it."""
@@ -222,9 +222,9 @@ class DenseGains:
         for number, (rows, _, _) in enumerate(spaces):
             self._place[rows] = np.stack([np.full(len(rows), number), np.arange(len(rows))], axis=1)
 
-    def bounds(self) -> Floats:
-        """Return every row's gain now."""
-        return self.of_some(np.arange(len(self._weights)))
+    def bounds(self) -> tuple[Floats, bool]:
+        """Return every row's gain."""
+        return self.of_some(np.arange(len(self._weights))), True
 
     def of_all_if_due(self) -> None:
         """Return None: looking at a row costs the same at all times."""

@@ -19,8 +19,8 @@ _NO_LIMIT: Head = (np.inf, -1)
 class Gains(Protocol):
     """What a row would add to the rows taken so far; it never grows as more are taken."""
 
-    def bounds(self) -> Floats:
-        """Return at least every row's gain, in memory of its own."""
+    def bounds(self) -> tuple[Floats, bool]:
+        """Return at least every row's gain, in memory of its own, and whether it is just that, nothing being taken."""
 
     def of_all_if_due(self) -> Floats | None:
         """Return every row's gain now at times when that makes the looking afterwards cheaper, None otherwise."""
@@ -50,8 +50,8 @@ class LazyGreedy:
 
     def __init__(self, gains: Gains, part_of: Rows, closed: NDArray[np.bool_]) -> None:
         self._gains, self._closed = gains, closed
-        self._bounds = gains.bounds()
-        self._taken, self._known_at = 0, np.full(len(part_of), -1, dtype=np.int64)
+        self._bounds, exact = gains.bounds()
+        self._taken, self._known_at = 0, np.full(len(part_of), 0 if exact else -1, dtype=np.int64)
         self._fronts = [_Front(np.flatnonzero(part_of == part)) for part in range(int(part_of.max(initial=-1)) + 1)]
 
     def best(self, parts: list[int]) -> tuple[int, float] | None:
