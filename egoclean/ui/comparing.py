@@ -37,6 +37,8 @@ def show_coverage(view: SelectionView) -> None:
     """Show which share of all windows has a chosen one close to it as the budget grows, beside chance."""
     covered = view.details.get("coverage")
     if not covered:
+        if not view.chosen.empty:
+            st.caption("What this choice covers is not known: it was made without comparing windows with each other.")
         return
     st.subheader("What the choice covers", anchor=False, help=meaning("coverage") + " Higher = stands for more.")
     st.plotly_chart(_figure(tuple(covered["budgets"]), tuple(covered["chosen"]), covered), key="select_coverage")

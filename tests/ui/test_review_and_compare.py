@@ -117,6 +117,15 @@ def test_select_shows_coverage_and_what_another_choice_would_change(library, ope
     assert int(metric(app, "In both").split()[0]) + int(metric(app, "Only in the other").split()[0]) == present
 
 
+def test_a_choice_made_without_comparing_says_that_its_coverage_is_not_known(library, open_page):
+    app = open_page("select")
+    widget(app.selectbox, "Near duplicates").set_value("keep")
+    widget(app.selectbox, "Strategy").set_value("random").run()
+    assert not app.exception
+    assert "is not known" in texts(app)
+    assert "draws at random" not in texts(app)
+
+
 def test_a_difference_parts_two_choices():
     these, others = pd.DataFrame({"row": [5, 1, 3]}), pd.DataFrame({"row": [3, 9]})
     parts = [part["row"].tolist() for part in comparing.difference(these, others)]
