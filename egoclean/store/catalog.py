@@ -12,12 +12,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from egoclean.errors import CacheError
 from egoclean.records import to_plain
-from egoclean.store.atomic import disk_errors
+from egoclean.store.atomic import atomic_path, disk_errors
 from egoclean.store.stamps import Stamp, file_stamp
 
 _SCHEMA_VERSION = 1
+_PATIENCE_S = 30
 _DISK_TROUBLE = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN)
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS clips (
@@ -189,22 +192,42 @@ class Catalog:
         with disk_errors(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            connection = sqlite3.connect(self.path, timeout=30)
-            try:
-                connection.execute("PRAGMA journal_mode = WAL")
+            self._make()
+            with contextlib.closing(sqlite3.connect(self.path, timeout=_PATIENCE_S)) as connection:
                 connection.execute("PRAGMA synchronous = NORMAL")
                 if connection.execute("PRAGMA user_version").fetchone()[0] != _SCHEMA_VERSION:
-                    connection.executescript(_SCHEMA)
-                    connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+                    _write_schema(connection)
                 with connection:
                     yield connection
-            finally:
-                connection.close()
         except sqlite3.DatabaseError as error:
             hint = "Delete this file and run again: it is made from the cache."
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+                hint = f"Another process has written to it for {_PATIENCE_S} seconds: run again when it is done."
             if error.sqlite_errorcode & 0xFF in _DISK_TROUBLE:
                 hint = "Free some space, or change the folder's permissions, and run again; finished work is kept."
             raise CacheError(f"The catalog {self.path} cannot be used: {error}.", hint) from error
+
+    def _make(self) -> None:
+        """Put an empty catalog in place of none: SQLite does not wait for others where it turns WAL on."""
+        if self.exists:
+            return
+        with disk_errors(self.path), FileLock(self.path.with_name(f".{self.path.name}.lock")):
+            if self.exists:
+                return
+            for suffix in ("-wal", "-shm"):  # of a catalog that was deleted: they would be read into the new one
+                self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
+            with atomic_path(self.path) as temporary:
+                _write_empty(temporary)
+
+
+def _write_empty(path: Path) -> None:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        _write_schema(connection)
+
+
+def _write_schema(connection: sqlite3.Connection) -> None:
+    connection.executescript(f"{_SCHEMA} PRAGMA user_version = {_SCHEMA_VERSION};")
 
 
 def _dump(value: Any) -> str:

@@ -1,4 +1,6 @@
+import contextlib
 import dataclasses
+import sqlite3
 import subprocess
 import sys
 
@@ -91,23 +93,52 @@ def test_numbers_that_are_not_finite_are_refused(catalog):
         catalog.set_fact("x", float("nan"))
 
 
+def test_what_a_deleted_catalog_left_in_its_log_does_not_come_back(catalog):
+    catalog.replace_clips([ClipRow("a", {})])
+    with contextlib.closing(sqlite3.connect(catalog.path)) as reader:
+        reader.execute("SELECT * FROM clips").fetchall()
+        catalog.replace_clips([ClipRow("b", {})])
+        log = catalog.path.with_name(catalog.path.name + "-wal")
+        left = log.read_bytes()
+    catalog.path.unlink()
+    log.write_bytes(left)
+    assert left
+    catalog.set_fact("x", 1)
+    assert (catalog.clips(), catalog.fact("x")) == ((), 1)
+
+
+def test_an_empty_file_in_its_place_becomes_a_catalog(catalog):
+    catalog.path.parent.mkdir()
+    catalog.path.touch()
+    catalog.set_fact("x", 1)
+    assert catalog.fact("x") == 1
+
+
 CHILD = """
 import sys
 from pathlib import Path
 from egoclean.store.catalog import *
-catalog = Catalog(Path(sys.argv[1]))
-for number in range(20):
-    catalog.record([StepRow(sys.argv[2], f"verb{number}", "k", StepStatus.DONE)])
-    assert catalog.step(sys.argv[2], f"verb{number}") is not None
+print("ready", flush=True)
+sys.stdin.read()
+for folder in range(20):
+    catalog = Catalog(Path(sys.argv[1]) / str(folder) / "catalog.sqlite")
+    for number in range(3):
+        catalog.record([StepRow(sys.argv[2], f"verb{number}", "k", StepStatus.DONE)])
+        assert catalog.step(sys.argv[2], f"verb{number}") is not None
 """
 
 
-def test_several_processes_write_a_new_catalog_at_once(catalog):
-    children = [
-        subprocess.Popen([sys.executable, "-c", CHILD, str(catalog.path), name], env=clean_environment())
-        for name in "abc"
-    ]
-    while any(child.poll() is None for child in children):
-        catalog.steps()
+def test_several_processes_write_new_catalogs_at_once(tmp_path):
+    with contextlib.ExitStack() as stack:
+        command, pipes = (
+            [sys.executable, "-c", CHILD, str(tmp_path)],
+            {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE},
+        )
+        children = [
+            stack.enter_context(subprocess.Popen([*command, name], env=clean_environment(), **pipes)) for name in "abc"
+        ]
+        assert [child.stdout.readline() for child in children] == [b"ready\n"] * 3
+        for child in children:
+            child.stdin.close()
     assert [child.returncode for child in children] == [0, 0, 0]
-    assert len(catalog.steps()) == 60
+    assert [len(Catalog(path).steps()) for path in tmp_path.glob("*/catalog.sqlite")] == [9] * 20
