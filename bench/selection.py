@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from egoclean.config import SelectConfig
 from egoclean.core.budget import parse_budget
-from egoclean.core.eligibility import eligible_rows
+from egoclean.core.eligibility import passing_rows, thresholds_of
 from egoclean.core.prepare import Prepared, prepare
 from egoclean.core.rows import unit_or_zero_rows
 from egoclean.core.select import select
@@ -127,7 +127,7 @@ def main() -> None:
     selection = clock("selection", lambda: select(data, config, prepared))
     moved = [SelectConfig(budget="10%", minimum_score=score) for score in THRESHOLDS]
     clock("budget move", lambda: selection.cut(parse_budget("7%")).reason_counts())
-    clock("threshold count", lambda: int(eligible_rows(data, moved[0]).sum()))
+    clock("threshold count", lambda: int(passing_rows(data.signals, thresholds_of(moved[0]), arguments.rows).sum()))
     for score, settings in zip(THRESHOLDS, moved, strict=True):
         clock(f"threshold moved to {score}", partial(select, data, settings, prepared))
     moves_s = [step["wall_s"] for name, step in clock.steps.items() if name.startswith("threshold moved")]

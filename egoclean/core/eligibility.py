@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,11 +24,12 @@ NEEDS_EMBEDDING = ("knn", "facility", "kcenter", "cluster")
 """Strategies that leave out rows without an embedding."""
 
 
-def eligible_rows(data: SelectionInput, config: SelectConfig) -> Flags:
-    """Return which rows pass decisions and thresholds: what is counted while a slider moves, shape (n,)."""
-    causes = Causes.none(data.row_count)
-    _apply_thresholds(data, thresholds_of(config), causes)
-    return np.isin(causes.cause, (Cause.OPEN, Cause.MUST_HAVE))
+def passing_rows(signals: Mapping[str, Floats], thresholds: tuple[Threshold, ...], row_count: int) -> Flags:
+    """Return which rows pass all thresholds, whatever was decided on them: what is counted while a slider moves."""
+    passing = np.ones(row_count, dtype=np.bool_)
+    for threshold in thresholds:
+        passing &= threshold.passes(signals[threshold.signal])
+    return passing
 
 
 def judge(ordered: SelectionInput, config: SelectConfig, prepared: Prepared) -> Causes:

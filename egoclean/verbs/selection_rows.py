@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from egoclean.config import SelectConfig
-from egoclean.core.eligibility import thresholds_of
+from egoclean.core.eligibility import passing_rows, thresholds_of
 from egoclean.core.selection_input import SelectionInput
 from egoclean.core.signals import parse_thresholds, signal_names
 from egoclean.library import Library
@@ -42,12 +42,12 @@ def windows_with_probe(library: Library, config: SelectConfig, windows: pd.DataF
 
 def passing_count(windows: pd.DataFrame, config: SelectConfig) -> int | None:
     """Return how many windows pass the thresholds, whatever was decided on them; None where a signal is not there."""
-    passing = np.ones(len(windows), dtype=np.bool_)
-    for threshold in thresholds_of(config):
-        if threshold.signal not in windows:
-            return None
-        passing &= threshold.passes(windows[threshold.signal].to_numpy(dtype=np.float64))
-    return int(passing.sum())
+    thresholds = thresholds_of(config)
+    names = {threshold.signal for threshold in thresholds}
+    if not names <= set(windows.columns):
+        return None
+    signals = {name: windows[name].to_numpy(dtype=np.float64) for name in names}
+    return int(passing_rows(signals, thresholds, len(windows)).sum())
 
 
 def selection_input(library: Library, windows: pd.DataFrame, config: SelectConfig) -> SelectionInput:
