@@ -2,7 +2,8 @@
 
 Its clips are recordings of 200 s told apart by name and fingerprint; videos, reports and model cards are those of the
 tiny demo, which is run first. Every clip has embeddings of its own; the structure of each is one of four that were
-found in them. The table of windows, the selection and the run's record hold made-up values in the pipeline's own form.
+found in them. The table of windows and the run's record hold made-up values in the pipeline's own form; so does the
+selection where the page would not choose anew by itself, and elsewhere it is a real one.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ from egoclean.store.keys import EntryKey, digest, entry_key
 from egoclean.store.project import Project
 from egoclean.store.runs import RunRecorder, RunState
 from egoclean.store.tables import write_table
-from egoclean.verbs.select import selection_key
+from egoclean.ui.choosing import LIVE
+from egoclean.verbs.select import select_and_save, selection_key
 from egoclean.verbs.structure import write_structure
 
 CLIP_WINDOWS = 200
@@ -72,7 +74,10 @@ def build(folder: Path, windows: int) -> Project:
     table = _windows_table(rows, windows, str(steps[clips[0].clip_id, "embed"].details["space"]))
     write_table(library.windows_file, table)
     _write_decisions(library, rows, table)
-    _write_selection(library, table)
+    if windows <= LIVE:
+        select_and_save(library, SelectConfig())
+    else:
+        _write_selection(library, table)
     _write_run(library, rows)
     (folder / "done").touch()
     return project

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import os
 import re
 import socket
 import threading
@@ -19,7 +20,7 @@ _EXTENSIONS = re.compile(rb"(?i)sec-websocket-extensions:[^\r]*\r\n")
 class Relay:
     """Passes every byte on and notes when the websocket was first asked and last answered since :meth:`reset`.
 
-    It is a process of its own, so that neither the browser's driver nor its niceness delays what is noted.
+    It is a process and a session of its own: neither the driver of the browser nor its niceness delays what is noted.
     """
 
     def __init__(self, port: int) -> None:
@@ -45,6 +46,7 @@ class Relay:
 
 
 def _accept(listener: socket.socket, port: int, asked: Synchronized[float], answered: Synchronized[float]) -> None:
+    os.setsid()
     while True:
         browser, _ = listener.accept()
         threading.Thread(target=_serve, args=(browser, port, asked, answered), daemon=True).start()

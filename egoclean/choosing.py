@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import queue
 import sys
 import threading
@@ -25,12 +26,15 @@ from egoclean.store.project import open_project
 from egoclean.verbs.select import Recutter
 
 IDLE_S = 600.0
+STANDS_BACK = 10
+"""Niceness: a page that is being drawn comes first."""
 KEPT = 20
 """Selections that stay in the cache though nobody saved them: the last ones, which a person may go back to."""
 
 
 def main() -> None:
     """Choose as each line says, until the input ends or nothing was asked for :data:`IDLE_S` seconds."""
+    os.nice(STANDS_BACK)
     library = Library(open_project(Path(sys.argv[1])))
     recutter, made = Recutter(library), deque[EntryKey]()
     lines: queue.SimpleQueue[str] = queue.SimpleQueue()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from egoclean.config import SelectConfig, build_config
-from egoclean.errors import UsageError
+from egoclean.errors import CacheError, UsageError
 from egoclean.records import Clip, clip_from_plain
 from egoclean.store.cache import Cache, Entry
 from egoclean.store.catalog import Catalog, ClipRow, StepRow, StepStatus
@@ -52,19 +53,29 @@ SELECTION_FILE = "latest.json"
 _NARROW = frozenset(name for name, kind in WINDOW_COLUMNS.items() if kind == "str")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SelectionView:
     """A selection as a person looks at it.
 
     chosen : one row a chosen window in order: rank, row, clip_id, window, start_s, stop_s, gain, reason.
-    left_out : one row a window that was not chosen, with its reason.
     details : counts, the calibrated values' origin, models.
+    read_left_out : returns :attr:`left_out`.
     """
 
     config: SelectConfig
     chosen: pd.DataFrame
-    left_out: pd.DataFrame
     details: Mapping[str, Any]
+    read_left_out: Callable[[], pd.DataFrame]
+
+    @cached_property
+    def left_out(self) -> pd.DataFrame:
+        """One row a window that was not chosen, with its reason; read when it is first asked for.
+
+        Raises
+        ------
+        CacheError : the selection was removed from the cache meanwhile.
+        """
+        return self.read_left_out()
 
 
 class Library:
@@ -211,8 +222,12 @@ def selection_of(entry: Entry, config: SelectConfig, *, narrow: bool = False) ->
 
     With ``narrow`` the columns of text are categories, except for the reasons: a tenth of the memory.
     """
-    chosen, left_out = (
-        read_narrow_table(path, _NARROW) if narrow else read_table(path)
-        for path in (entry.path("chosen.parquet"), entry.path("left_out.parquet"))
-    )
-    return SelectionView(config, chosen, left_out, entry.details)
+
+    def table(name: str) -> pd.DataFrame:
+        path = entry.path(name)
+        try:
+            return read_narrow_table(path, _NARROW) if narrow else read_table(path)
+        except FileNotFoundError as error:
+            raise CacheError(f"The selection {entry.key} is no longer in the cache.", "Choose again.") from error
+
+    return SelectionView(config, table("chosen.parquet"), entry.details, partial(table, "left_out.parquet"))

@@ -63,7 +63,7 @@ def seek(library: Library, config: SelectConfig) -> bool:
     -------
     Whether the choice is there.
     """
-    if _ready(library, config) is not None:
+    if is_ready(library, config):
         if _is_live(library, config):
             workers.warm_choice(library.project, config)
         _say(library, config)
@@ -78,6 +78,11 @@ def seek(library: Library, config: SelectConfig) -> bool:
         return False
     _watch(library, config)
     return False
+
+
+def is_ready(library: Library, config: SelectConfig) -> bool:
+    """Return whether a large project's choice with these options is there to be shown."""
+    return _ready(library, config) is not None
 
 
 def _ready(library: Library, config: SelectConfig) -> SelectionView | None:

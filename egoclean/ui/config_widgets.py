@@ -30,6 +30,11 @@ def label_of(name: str) -> str:
     return f"{text}, {unit}" if unit else text
 
 
+def field_key(key: str, name: str) -> str:
+    """Return the key of the widget that sets the field ``name``, which is also its name in the address."""
+    return f"{key}_{name}"
+
+
 def config_inputs(base: ConfigType, names: Sequence[str], key: str, columns: int = 1) -> ConfigType:
     """Return ``base`` with the fields ``names`` set by widgets; a value is refused as on the command line."""
     fields = {item.name: item for item in dataclasses.fields(base)}  # type: ignore[arg-type]
@@ -38,7 +43,7 @@ def config_inputs(base: ConfigType, names: Sequence[str], key: str, columns: int
     values = {}
     for position, name in enumerate(names):
         with places[position % columns]:
-            values[name] = _field_input(fields[name], hints[name], getattr(base, name), f"{key}_{name}")
+            values[name] = _field_input(fields[name], hints[name], getattr(base, name), field_key(key, name))
     unchanged = {name: getattr(base, name) for name in fields if name not in names}
     return build_config(type(base), {**unchanged, **values}, "this page")
 
@@ -66,6 +71,11 @@ def budget_input(base: SelectConfig, window_count: int, total_s: float, key: str
     percent = min(100.0, max(0.5, 100 * (amount or 0.1)))
     label = "Share of all windows, per cent"
     return f"{right.slider(label, 0.5, 100.0, percent, 0.5, '%g', key=f'{key}_share', bind=_BIND):g}%"
+
+
+def budget_keys(key: str) -> tuple[str, ...]:
+    """Return the keys of all widgets of :func:`budget_input`."""
+    return tuple(f"{key}_{part}" for part in ("unit", "count", "minutes", "share"))
 
 
 def _field_input(item: dataclasses.Field[Any], hint: Any, value: Any, key: str) -> Any:

@@ -17,16 +17,21 @@ def range_slider(
 
     ``least`` must be below ``most``; ``start`` holds until someone moved the slider or :func:`set_range` did.
     """
-    wanted, version = st.session_state.get(f"{key}_wanted", (start, 0))
+    wanted, _ = st.session_state.get(f"{key}_wanted", (start, 0))
     ends = (min(max(least, wanted[0]), most), max(min(most, wanted[1]), least))
     step = (most - least) / _STEPS
-    # A new key for each range that was set from elsewhere: a widget takes its first value only when it is new.
     low, high = place.slider(
-        label, least, most, ends, step, "%.4f", f"{key}_{version}", help_text, persist_state="session"
+        label, least, most, ends, step, "%.4f", widget_key(key), help_text, persist_state="session"
     )
     st.session_state.setdefault(_PRESENT, {})[key] = (low, high)
     # The slider counts in steps and may stop short of the greatest value.
     return (low if low > least else None), (high if high < most - step else None)
+
+
+def widget_key(key: str) -> str:
+    """Return the key of the slider's widget, under which the session has its ends."""
+    # A new key for each range that was set from elsewhere: a widget takes its first value only when it is new.
+    return f"{key}_{st.session_state.get(f'{key}_wanted', (None, 0))[1]}"
 
 
 def set_range(key: str, low: float, high: float) -> None:

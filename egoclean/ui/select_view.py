@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -17,7 +17,7 @@ from egoclean.store.stamps import Stamp, file_stamp
 from egoclean.ui import choosing, clip_view, config_widgets, loaders, metrics, windows_table
 from egoclean.ui.format import count, footage, plain, share
 from egoclean.ui.glossary import meaning
-from egoclean.ui.range_slider import range_slider
+from egoclean.ui.range_slider import range_slider, widget_key
 from egoclean.ui.tables import footage_s
 
 _FIRST = ("strategy", "signal", "calibrate_by")
@@ -29,7 +29,9 @@ _MINUTES = (
 )
 _THRESHOLDS = ("minimum_score", "maximum_score", "near_duplicate")
 _MOST_GROUPS = 40
-_WHOLE, _CONFIG = "select_whole", "select_config"
+_WHOLE, _CONFIG, _KNOWN = "select_whole", "select_config", "select_known"
+_SCORES = "select_scores"
+_FIELDS = tuple(item.name for item in dataclasses.fields(SelectConfig))
 _GROUPS = ("factory", "worker", "scene", "camera", "clip_id")
 
 
@@ -53,9 +55,21 @@ def config_form(library: Library, windows: pd.DataFrame) -> SelectConfig:
 def _options_apart(library: Library, windows: pd.DataFrame) -> None:
     """The options by themselves: another process chooses, and the rest of the page follows when it has."""
     whole = st.session_state.pop(_WHOLE, False)
+    known: dict[Hashable, SelectConfig] = st.session_state.setdefault(_KNOWN, {})
+    back = None if whole else known.get(_set_by_person(library))
+    if back is not None and choosing.is_ready(library, back):
+        st.rerun()  # which draws the options too
     st.session_state[_CONFIG] = config = _options(library, windows)
+    known[_set_by_person(library)] = config
     if choosing.seek(library, config) and not whole:
         st.rerun()
+
+
+def _set_by_person(library: Library) -> Hashable:
+    """Return what the options follow from: what they start with, and the state of the widgets that set them."""
+    fields = (config_widgets.field_key("select", name) for name in _FIELDS)
+    keys = (*config_widgets.budget_keys("select"), *fields, widget_key(_SCORES))
+    return base_config(library), keys[-1], tuple(st.session_state.get(key) for key in keys)
 
 
 def _options(library: Library, windows: pd.DataFrame) -> SelectConfig:
@@ -65,8 +79,12 @@ def _options(library: Library, windows: pd.DataFrame) -> SelectConfig:
     config = config_widgets.config_inputs(config, _FIRST, "select", columns=3)
     config = _thresholds(config, windows)
     known = (*_FIRST, *_THRESHOLDS, "budget")
-    rest = [item.name for item in dataclasses.fields(SelectConfig) if item.name not in known]
-    with st.expander("More settings", icon=":material/tune:"):
+    rest = [name for name in _FIELDS if name not in known]
+    more = st.expander("More settings", icon=":material/tune:", key="select_more", on_change="rerun")
+    # Two dozen fields are sent only when they are looked at, or when the address sets one of them.
+    if not more.open and not any(config_widgets.field_key("select", name) in st.query_params for name in rest):
+        return config
+    with more:
         return config_widgets.config_inputs(config, rest, "select", columns=3)
 
 
@@ -81,7 +99,7 @@ def show_counts(library: Library, windows: pd.DataFrame, view: SelectionView) ->
     clip_count, all_clips = view.chosen["clip_id"].nunique(), len(_group_counts(library)["clip_id"])
     metrics.number(clips, "From", count(clip_count, "clip"), f"of {all_clips:,}", "clip")
     about = "Each with its reason, in the table below."
-    metrics.number(left, "Left out", count(len(view.left_out), "window"), about=about)
+    metrics.number(left, "Left out", count(int(view.details["windows"]) - len(view.chosen), "window"), about=about)
     for note in view.details.get("notes") or ():
         st.caption(plain(note))
 
@@ -176,7 +194,7 @@ def _thresholds(config: SelectConfig, windows: pd.DataFrame) -> SelectConfig:
     if most > least:
         start = (config.minimum_score or least, config.maximum_score or most)
         text = f"{meaning('score')} The ends of the scale mean no limit."
-        lowest, highest = range_slider(marks, "Keep scores from … to …", least, most, start, "select_scores", text)
+        lowest, highest = range_slider(marks, "Keep scores from … to …", least, most, start, _SCORES, text)
         config = dataclasses.replace(config, minimum_score=lowest, maximum_score=highest)
     with duplicates:
         return config_widgets.config_inputs(config, ("near_duplicate",), "select")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pandas as pd
+import pyarrow
 import streamlit as st
 
 from egoclean.library import Library
@@ -32,7 +33,8 @@ def show(
     table = shown.assign(clip=[names.get(clip_id, clip_id) for clip_id in shown["clip_id"].astype(str)])
     there = [name for name in dict.fromkeys(columns) if name in table and table[name].notna().any()]
     event = st.dataframe(
-        table[there],
+        # Threads for so few rows wait longer for one another than they work.
+        pyarrow.Table.from_pandas(table[there], preserve_index=False, nthreads=1),
         hide_index=True,
         column_config=column_config(table[there]),
         on_select="rerun",

@@ -86,7 +86,7 @@ def selection_view(
         "signals": list(signals),
         "models": _models(library),
     }
-    return SelectionView(config, chosen, left_out, details)
+    return SelectionView(config, chosen, details, lambda: left_out)
 
 
 def _models(library: Library) -> Mapping[str, Any]:
