@@ -1,5 +1,6 @@
 """Each page: with data, without data, and one thing a person does on it."""
 
+import dataclasses
 import json
 import os
 import re
@@ -13,7 +14,9 @@ from page_reading import metric, texts, widget
 from egoclean import jobs, workers
 from egoclean.core.calibrate import calibrate
 from egoclean.core.disagreement import corners
+from egoclean.errors import CacheError
 from egoclean.exporters.manifest import read_manifest
+from egoclean.library import selection_of
 from egoclean.store.catalog import StepRow, StepStatus
 from egoclean.store.decisions import DecisionJournal, Verdict
 from egoclean.store.keys import EntryKey
@@ -242,6 +245,16 @@ def test_a_large_project_is_chosen_from_anew_in_another_process_whenever_an_opti
     assert "This is the saved selection" in texts(app)
 
 
+def test_what_was_left_out_is_read_when_it_is_asked_for_and_missed_in_words(library):
+    key = library.saved_key()
+    entry = library.cache.find("select", key)
+    view = selection_of(entry, library.selection().config)
+    assert len(view.left_out) == len(library.windows()) - len(view.chosen)
+    gone = dataclasses.replace(entry, folder=entry.folder.with_name("gone"))
+    with pytest.raises(CacheError, match="no longer in the cache"):
+        selection_of(gone, view.config)
+
+
 def test_a_large_project_is_compared_only_when_a_person_says_so(large, open_page):
     for step in large.catalog.steps(""):
         if step.verb == GRAPH:
@@ -270,7 +283,8 @@ def test_a_choice_that_was_given_up_is_not_begun_again(large, open_page):
 
 def test_an_option_that_a_large_project_cannot_meet_is_said(large, open_page):
     app = open_page("select")
-    widget(app.text_input, "Thresholds").set_value("nothing >= 1").run()
+    app.query_params["select_thresholds"] = "nothing >= 1"
+    app.run()
     wait_for_choice(large)
     app.run()
     assert "There is no signal 'nothing'" in app.error[0].value
