@@ -342,7 +342,9 @@ def stand_back() -> None:
     os.setpriority(os.PRIO_PROCESS, 0, 19)
     if sys.platform == "linux":
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-        Path("/proc/self/autogroup").write_text("19")
+    group = Path("/proc/self/autogroup")
+    if group.is_file():
+        group.write_text("19")
 
 
 def walk(address: str, pid: int, repeats: int, only: tuple[str, ...]) -> dict[str, Any]:

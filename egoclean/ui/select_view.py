@@ -66,10 +66,11 @@ def _options_apart(library: Library, windows: pd.DataFrame) -> None:
 
 
 def _set_by_person(library: Library) -> Hashable:
-    """Return what the options follow from: what they start with, and the state of the widgets that set them."""
+    """Return what the options follow from: what they start with, the table, and the widgets that set them."""
     fields = (config_widgets.field_key("select", name) for name in _FIELDS)
     keys = (*config_widgets.budget_keys("select"), *fields, widget_key(_SCORES))
-    return base_config(library), keys[-1], tuple(st.session_state.get(key) for key in keys)
+    state = tuple(st.session_state.get(key) for key in keys)
+    return base_config(library), file_stamp(library.windows_file), keys[-1], state
 
 
 def _options(library: Library, windows: pd.DataFrame) -> SelectConfig:
