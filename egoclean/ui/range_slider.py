@@ -6,6 +6,7 @@ import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
 _STEPS = 200
+_HAIR = 1e-6
 _PRESENT = "present_ranges"
 """Where the session keeps both ends of every slider it has drawn, by the slider's key."""
 
@@ -20,8 +21,10 @@ def range_slider(
     wanted, _ = st.session_state.get(f"{key}_wanted", (start, 0))
     ends = (min(max(least, wanted[0]), most), max(min(most, wanted[1]), least))
     step = (most - least) / _STEPS
+    # The browser counts in steps and may end a hair beyond the scale, for which Streamlit takes both ends back.
+    hair = step * _HAIR
     low, high = place.slider(
-        label, least, most, ends, step, "%.4f", widget_key(key), help_text, persist_state="session"
+        label, least - hair, most + hair, ends, step, "%.4f", widget_key(key), help_text, persist_state="session"
     )
     st.session_state.setdefault(_PRESENT, {})[key] = (low, high)
     # The slider counts in steps and may stop short of the greatest value.

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import math
 import os
 import re
 import shutil
@@ -153,6 +154,13 @@ def test_score_thresholds_part_the_windows(library, open_page):
     kept = int(metric(app, "Kept").split()[0].replace(",", ""))
     assert kept == int((scores >= app.slider[0].value[0]).sum())
     assert 0 < kept < len(scores)
+
+
+def test_an_end_that_the_browser_sets_a_hair_beyond_the_scale_counts(library, open_page):
+    scores = library.windows()["score"]
+    app = open_page("score")
+    app.slider[0].set_value((float(scores.median()), math.nextafter(float(scores.max()), math.inf))).run()
+    assert metric(app, "Kept").startswith(f"{(scores >= scores.median()).sum()} ")
 
 
 def test_a_range_of_scores_goes_to_select(library, open_page):
