@@ -132,12 +132,13 @@ class Teacher:
         last = lesson.glides[:, (half - 1) * places : half * places, :-2].float().mean(-1).clamp(0, 1)
         weight = 1 + COVERED * covered + CHANGED * (covered - last.repeat(1, ASKED)).abs()
         missed = (guess - lesson.future[:, hidden].float()).abs().mean(-1)
+        seen = missed.detach()
         told = mse_loss(guess @ reading[0] + reading[1], glides)
         parts = {
-            "missed": float(missed.mean()),
-            "covered": float((missed * covered).sum() / covered.sum().clamp_min(1e-3)),
+            "missed": float(seen.mean()),
+            "covered": float((seen * covered).sum() / covered.sum().clamp_min(1e-3)),
         }
-        return (missed * weight).sum() / weight.sum() + TOLD * told, {**parts, "told": float(told)}
+        return (missed * weight).sum() / weight.sum() + TOLD * told, {**parts, "told": float(told.detach())}
 
 
 def train(model: VJEPA2Model, teacher: Teacher, minutes: float) -> None:
