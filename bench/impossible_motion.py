@@ -25,7 +25,7 @@ from egoclean.demo.describe import sample_clip
 from egoclean.demo.lenses import model_camera
 from egoclean.demo.render import FactoryRenderer
 from egoclean.demo.world import rng_for
-from egoclean.models import loading
+from egoclean.models import cards
 from egoclean.models.device import choose_device
 from egoclean.models.vjepa2 import Vjepa2Embedder, load_embedder
 
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "impossible_motion.json")
     options = parser.parse_args()
     if options.weights:
-        loading.WEIGHTS_DIR = options.weights
+        cards.WEIGHTS_DIR = options.weights
     embedder = load_embedder("small", choose_device("auto"))
     result = {
         "command": f"python bench/impossible_motion.py --pairs {options.pairs}",

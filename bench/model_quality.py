@@ -21,7 +21,7 @@ from quality_tables import across_workers, effective_rank, event_auroc, fill_in_
 from egoclean.core.explanations import TRIVIAL_SIGNALS, explain, explained_share, rank_correlation
 from egoclean.core.masks import MaskIdentity, tube_masks
 from egoclean.demo.world import ACTIVITIES
-from egoclean.models import loading
+from egoclean.models import cards
 from egoclean.models.device import choose_device
 from egoclean.models.videomae import load_scorer
 from egoclean.models.vjepa2 import load_embedder
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "model_quality.json")
     options = parser.parse_args()
     if options.weights:
-        loading.WEIGHTS_DIR = options.weights
+        cards.WEIGHTS_DIR = options.weights
     clips = [clip for seed in options.seeds for clip in prepare(options.work, seed)]
     result = measure(clips, options.seeds)
     options.out.parent.mkdir(parents=True, exist_ok=True)

@@ -18,16 +18,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from models_timing import card_of, machine, matrix_rate, pictures, times_s
+from models_timing import machine, matrix_rate, pictures, times_s
 from models_videomae import MASKS, videomae_base
 from models_vjepa2 import compare_variants, vjepa2_large
-from transformers import VideoMAEForPreTraining, VJEPA2Model
+from transformers import VJEPA2Config
 
 from egoclean.core.masks import MaskIdentity, tube_masks
+from egoclean.models.cards import bundled_weights, model_spec
 from egoclean.models.device import DeviceChoice, choose_device
-from egoclean.models.loading import untrained
-from egoclean.models.videomae import VideoMaeScorer, small_videomae_config
-from egoclean.models.vjepa2 import Vjepa2Embedder, small_vjepa2_config
+from egoclean.models.videomae import load_scorer
+from egoclean.models.vjepa2 import load_embedder
 
 PARTS = ("videomae", "vjepa2", "small")
 
@@ -71,7 +71,8 @@ def _measured(part: str, choice: DeviceChoice, options: argparse.Namespace, rate
         yield {"videomae-base": videomae_base(choice, windows, batches, rate, variants=options.variants)}
         return
     frames = 64 if on_gpu or options.full_vjepa2 else 16
-    config = small_vjepa2_config() if options.tiny else None
+    bundled = bundled_weights(model_spec("vjepa2", "small")).parent
+    config = VJEPA2Config.from_pretrained(bundled) if options.tiny else None
     windows = 192 if on_gpu else 1
     found, embedder = vjepa2_large(choice, frames, windows, options.batch, rate, config)
     print(found, flush=True)
@@ -84,20 +85,16 @@ def _measured(part: str, choice: DeviceChoice, options: argparse.Namespace, rate
 
 def small_scorer(choice: DeviceChoice, windows: int) -> dict[str, Any]:
     """Time the bundled VideoMAE at its default of two masks."""
-    config = small_videomae_config()
-    model = untrained(VideoMAEForPreTraining, config).eval().to(device=choice.device, dtype=choice.torch_dtype)
-    scorer = VideoMaeScorer(model, card_of("videomae", choice, config.image_size, config.patch_size))
-    frames = pictures(windows, 16, config.image_size)
+    scorer = load_scorer("small", choice)
+    frames = pictures(windows, scorer.frame_count, scorer.size_px)
     masks = np.stack([tube_masks(scorer.mask_shape, MASKS, MaskIdentity("0" * 64, i, 42)) for i in range(windows)])
     return {"windows_per_s": round(windows / min(times_s(lambda: scorer.score(frames, masks), choice, 2)), 2)}
 
 
 def small_embedder(choice: DeviceChoice, windows: int) -> dict[str, Any]:
     """Time the bundled V-JEPA 2, with and without surprise."""
-    config = small_vjepa2_config()
-    model = untrained(VJEPA2Model, config).eval().to(device=choice.device, dtype=choice.torch_dtype)
-    embedder = Vjepa2Embedder(model, card_of("vjepa2", choice, config.crop_size, config.patch_size))
-    frames = pictures(windows, 64, config.crop_size)
+    embedder = load_embedder("small", choice)
+    frames = pictures(windows, 64, embedder.size_px)
     plain_s = min(times_s(lambda: embedder.embed(frames), choice, 2))
     both_s = min(times_s(lambda: embedder.embed_with_surprise(frames), choice, 2))
     return {

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from transformers import PreTrainedConfig, PreTrainedModel
 
 from egoclean.models.cards import ModelCard
 from egoclean.models.device import DeviceChoice
@@ -98,11 +99,17 @@ def wait(choice: DeviceChoice) -> None:
         torch.cuda.synchronize()
 
 
+def random_model(model_class: type[PreTrainedModel], config: PreTrainedConfig) -> PreTrainedModel:
+    """Return a model of random weights, always the same ones, in evaluation mode."""
+    torch.manual_seed(0)
+    return model_class(config).eval()
+
+
 def card_of(family: str, choice: DeviceChoice, size_px: int, patch_px: int = 16) -> ModelCard:
     """Return a card for random weights of a true size."""
     mask_groups = {"videomae": 14 if size_px == 224 else 4, "vjepa2": 0}[family]
     return ModelCard(
-        family, f"{family}-random", "untrained", "0" * 64, "none", False, 0, 0, 16, size_px, patch_px, 2,
+        family, f"{family}-random", "random", "0" * 64, "none", 0, 0, 16, size_px, patch_px, 2,
         mask_groups, choice.dtype, choice.device,
     )  # fmt: skip
 

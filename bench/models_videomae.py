@@ -8,13 +8,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from models_timing import ATTENTIONS, card_of, interleaved_s, pictures, times_s
+from models_timing import ATTENTIONS, card_of, interleaved_s, pictures, random_model, times_s
 from scipy.stats import spearmanr
 from transformers import VideoMAEConfig, VideoMAEForPreTraining
 
 from egoclean.core.masks import MaskIdentity, TokenGrid, tube_masks
 from egoclean.models.device import DeviceChoice
-from egoclean.models.loading import untrained
 from egoclean.models.pixels import imagenet_normalise, unit_pixels
 from egoclean.models.videomae import VideoMaeScorer
 
@@ -26,7 +25,7 @@ def videomae_base(
 ) -> dict[str, Any]:
     """Compare the scorer with the published loop on the same windows and masks, the two taking turns."""
     config = VideoMAEConfig(use_mean_pooling=False)
-    published = untrained(VideoMAEForPreTraining, config).eval().to(choice.device).requires_grad_(False)
+    published = random_model(VideoMAEForPreTraining, config).to(choice.device).requires_grad_(False)
     model = copy.deepcopy(published).to(choice.torch_dtype)
     frames = pictures(windows, 16, 224)
     grid = TokenGrid(8, 14, 14)

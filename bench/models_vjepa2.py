@@ -11,13 +11,12 @@ from typing import Any
 import numpy as np
 import torch
 from models_clip import RATE, PublishedReader, published_pixels, write_clip
-from models_timing import ATTENTIONS, card_of, pictures, times_s, wait
+from models_timing import ATTENTIONS, card_of, pictures, random_model, times_s, wait
 from transformers import VJEPA2Config, VJEPA2Model
 
 from egoclean.config import EmbedConfig
 from egoclean.core.windows import window_grid
 from egoclean.models.device import DeviceChoice
-from egoclean.models.loading import untrained
 from egoclean.models.vjepa2 import Vjepa2Embedder
 from egoclean.records import MediaLocation
 from egoclean.verbs.chunks import Columns, windows_in_chunks
@@ -32,7 +31,7 @@ def vjepa2_large(
     choice: DeviceChoice, frames: int, windows: int, batch: int, rate: float, config: VJEPA2Config | None = None
 ) -> tuple[dict[str, Any], Vjepa2Embedder]:
     """Compare the product's path with the published loop, both from one video file; on a CPU the network alone."""
-    model = untrained(VJEPA2Model, config or VJEPA2Config()).eval()
+    model = random_model(VJEPA2Model, config or VJEPA2Config())
     model = model.to(device=choice.device, dtype=choice.torch_dtype).requires_grad_(False)
     size_px = int(model.config.crop_size)
     published_alone = _published_network(model, frames, size_px, choice)

@@ -228,8 +228,7 @@ def embedding_makers(options: argparse.Namespace) -> dict[str, Callable[[Factory
         embedder = embedder_of()
         clips = [bench_clip(first + place)[0] for first in options.seed for place in range(options.clips)]
         draw_clips(clips, options.work, embedder.size_px, options.processes)
-        trained = "trained" if embedder.card.trained else "UNTRAINED"
-        print(f"model: {embedder.card.model_id}, {trained}, weights {embedder.card.weights_sha256[:12]}")
+        print(f"model: {embedder.card.label}")
         makers["model"] = partial(model_embeddings, folder=options.work, embedder=embedder)
     return makers
 

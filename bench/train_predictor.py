@@ -1,12 +1,13 @@
 """Train the small V-JEPA 2's predictor alone to foresee what moves: features of its finished encoder are the lesson.
 
-    python bench/train_predictor.py --work FOLDER [--minutes 26] [--start FOLDER] [--out FOLDER]
+    python bench/train_predictor.py --work FOLDER [--minutes 100] [--start FOLDER] [--out FOLDER]
 
 FOLDER has the footage of ``training_footage.py``. The encoder is not touched, so embeddings stay as they are. Windows
 that things glide across are encoded a few a step, once over the past alone and once as a whole, kept, and taken again
-later. A step asks for a few slots of the future, the next ones more often, and for most of the time from half of the
-past's slots, which is three times as fast. What matters is rare, so tokens that a thing covers or has left count more,
-and predicted features must tell which cells are covered as well as true ones do (a linear reading fitted to those).
+later. Steps ask for half of the future from half of the past at first, which is four times as fast, and in the end for
+all from all: a predictor taught with few slots asked for is thrown off by the many that surprise asks for. What matters
+is rare, so tokens that a thing covers or has left count more, and predicted features must tell which cells are covered
+as well as true ones do (a linear reading fitted to those).
 """
 
 from __future__ import annotations
@@ -32,17 +33,21 @@ NAME = "vjepa2-small"
 PATTERNS = 60
 SLOTS, FEW_SLOTS, FEW_EVERY = 32, 16, 5
 """Slots of a window, and of every fifth step's, whose frames may be two apart."""
-GLIDER_SHARE, GLIDERS = 0.7, 3
-NEW, BATCH, ASKED = 3, 24, 3
-"""Windows encoded a step, windows learned from, and slots asked for."""
+GLIDER_SHARE, GLIDERS = 0.75, 2
+STAGES = ((0.5, 8, 8), (0.75, 8, 16), (1.0, 16, 16))
+"""Up to which share of the training: how many slots of the past are shown, and how many of the future asked for."""
+BATCH_TOKENS = 9216
+NEW = 2
+"""Windows encoded a step."""
 KEPT, FIRST_KEPT = 8000, 300
 SOON_SLOTS = 4.0
 """How far ahead, in slots, a slot is asked for half as often as the next one."""
-WHOLE_PAST_FROM = 0.75
 COVERED, CHANGED, TOLD = 3.0, 3.0, 2.0
+EVEN_FROM, LEAST_MORE = 0.7, 0.3
+"""When what is covered begins to count less, and what is left of that in the end."""
 RATE, WARM_UP_STEPS, FALL_FROM = 1.2e-3, 50, 0.4
 FIT_BATCHES, FIT_WINDOWS, RIDGE = 12, 8, 10.0
-REPORT_EVERY = 100
+REPORT_EVERY, SAVE_EVERY_S = 100, 300.0
 
 
 @dataclass
@@ -86,8 +91,8 @@ class Teacher:
         glides = glides_of(gliders, torch.arange(slots), self.side)
         return Lesson(*(part.to(torch.bfloat16) for part in (past, future, glides)))
 
-    def batch(self, slots: int) -> Lesson:
-        """Return windows of the lessons kept, a few of which are fresh; old ones make room."""
+    def batch(self, slots: int, count: int) -> Lesson:
+        """Return ``count`` windows of the lessons kept, a few of which are fresh; old ones make room."""
         kept = self.kept[slots]
         for _ in range(1 if len(kept) * NEW >= FIRST_KEPT else 20):
             fresh = self.lesson(NEW * SLOTS // slots, slots)
@@ -95,7 +100,7 @@ class Teacher:
                 kept.append(fresh)
             else:
                 kept[int(torch.randint(len(kept), (1,)))] = fresh
-        chosen = [kept[int(at)] for at in torch.randint(len(kept), (BATCH,))]
+        chosen = [kept[int(at)] for at in torch.randint(len(kept), (count,))]
         rows = [(lesson, int(torch.randint(len(lesson.past), (1,)))) for lesson in chosen]
         return Lesson(
             torch.stack([lesson.past[row] for lesson, row in rows]),
@@ -116,13 +121,13 @@ class Teacher:
         self, predictor: torch.nn.Module, slots: int, reading: tuple[torch.Tensor, torch.Tensor], done: float
     ) -> tuple[torch.Tensor, dict[str, float]]:
         """Return the loss of a step, and its parts to print; ``done`` is the share of the training that has passed."""
-        lesson, half, places = self.batch(slots), slots // 2, self.places
-        asked = torch.multinomial(1 / (1 + torch.arange(half) / SOON_SLOTS), ASKED).sort().values
+        half, places = slots // 2, self.places
+        show, ask = next(((show, ask) for until, show, ask in STAGES if done < until), STAGES[-1][1:])
+        show, ask = min(half, show), min(half, ask)
+        lesson = self.batch(slots, BATCH_TOKENS // ((show + ask) * places))
+        asked = torch.multinomial(1 / (1 + torch.arange(half) / SOON_SLOTS), ask).sort().values
         hidden = (asked[:, None] * places + torch.arange(places)).flatten()
-        shown = torch.arange(half)
-        if done < WHOLE_PAST_FROM:
-            some = torch.randperm(half - 2)[: half // 2 - 2].sort().values
-            shown = torch.cat([some, shown[-2:]])
+        shown = torch.cat([torch.randperm(half - 2)[: show - 2].sort().values, torch.tensor([half - 2, half - 1])])
         context = (shown[:, None] * places + torch.arange(places)).flatten()
         with half_precision(lesson.past.device):
             guess = predict(predictor, lesson.past[:, context].float(), context, half * places + hidden, self.side)
@@ -130,7 +135,8 @@ class Teacher:
         glides = lesson.glides[:, half * places :][:, hidden].float()
         covered = glides[..., :-2].mean(-1).clamp(0, 1)
         last = lesson.glides[:, (half - 1) * places : half * places, :-2].float().mean(-1).clamp(0, 1)
-        weight = 1 + COVERED * covered + CHANGED * (covered - last.repeat(1, ASKED)).abs()
+        more = 1 - (1 - LEAST_MORE) * max(0.0, (done - EVEN_FROM) / (1 - EVEN_FROM))
+        weight = 1 + more * (COVERED * covered + CHANGED * (covered - last.repeat(1, ask)).abs())
         missed = (guess - lesson.future[:, hidden].float()).abs().mean(-1)
         seen = missed.detach()
         told = mse_loss(guess @ reading[0] + reading[1], glides)
@@ -141,8 +147,8 @@ class Teacher:
         return (missed * weight).sum() / weight.sum() + TOLD * told, {**parts, "told": float(told.detach())}
 
 
-def train(model: VJEPA2Model, teacher: Teacher, minutes: float) -> None:
-    """Train the model's predictor for ``minutes``."""
+def train(model: VJEPA2Model, teacher: Teacher, minutes: float, out: Path) -> None:
+    """Train the model's predictor for ``minutes`` and write the whole model, now and then also on the way."""
     predictor = model.predictor
     reading = teacher.reading()
     inside = [item for name, item in predictor.named_parameters() if item.ndim == 2 and "layer." in name]
@@ -153,6 +159,7 @@ def train(model: VJEPA2Model, teacher: Teacher, minutes: float) -> None:
         torch.optim.AdamW(others, lr=RATE, betas=(0.9, 0.98), weight_decay=0.0),
     ]
     began, step, means = time.perf_counter(), 0, dict[str, float]()
+    saved = began
     while (done := (time.perf_counter() - began) / (60 * minutes)) < 1:
         slots = FEW_SLOTS if step % FEW_EVERY == FEW_EVERY - 1 else SLOTS
         loss, parts = teacher.loss(predictor, slots, reading, done)
@@ -170,13 +177,17 @@ def train(model: VJEPA2Model, teacher: Teacher, minutes: float) -> None:
         if step % REPORT_EVERY == 0:
             told = " ".join(f"{name} {value:.4f}" for name, value in means.items())
             print(f"{step} steps, {100 * done:.0f} %: {told}", flush=True)
+        if time.perf_counter() - saved > SAVE_EVERY_S:
+            saved = time.perf_counter()
+            copy.deepcopy(model).half().save_pretrained(out)
+    copy.deepcopy(model).half().save_pretrained(out)
 
 
 def main() -> None:
     """Read the command line, train and write the whole model."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True, help="Folder whose footage is learned from.")
-    parser.add_argument("--minutes", type=float, default=26.0)
+    parser.add_argument("--minutes", type=float, default=100.0)
     parser.add_argument("--start", type=Path, default=WEIGHTS_DIR / NAME, help="The model whose predictor learns.")
     parser.add_argument("--out", type=Path, default=WEIGHTS_DIR / NAME, help="Where the model is written.")
     options = parser.parse_args()
@@ -188,8 +199,7 @@ def main() -> None:
     model.encoder.requires_grad_(False)
     side = model.config.crop_size // model.config.patch_size
     teacher = Teacher(footage, model.encoder, side, model.config.crop_size, model.config.patch_size)
-    train(model, teacher, options.minutes)
-    copy.deepcopy(model).half().save_pretrained(options.out)
+    train(model, teacher, options.minutes, options.out)
 
 
 if __name__ == "__main__":

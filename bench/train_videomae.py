@@ -12,10 +12,9 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 from training_batches import Footage, half_precision, recolour, start_evenly
-from transformers import VideoMAEForPreTraining
+from transformers import VideoMAEConfig, VideoMAEForPreTraining
 
 from egoclean.models.pixels import DEVIATION_FLOOR, IMAGENET_MEAN, IMAGENET_STD
-from egoclean.models.videomae import small_videomae_config
 
 BATCH = 192
 ASKED = 192
@@ -31,6 +30,25 @@ CONTENT_SCALE = 0.35
 SHARPNESS = 18.0
 LOOKS = ((0, 0), (0, -2), (0, 2), (-2, 0), (2, 0))
 """Rows and columns from a hidden place to where each head of the decoder looks at first."""
+
+
+def small_videomae_config() -> VideoMAEConfig:
+    """Return the configuration of the small model: 16 frames of 112 pixels in patches of 8, 1.6 M parameters."""
+    return VideoMAEConfig(
+        image_size=112,
+        patch_size=8,
+        num_frames=16,
+        tubelet_size=2,
+        hidden_size=128,
+        num_hidden_layers=6,
+        num_attention_heads=4,
+        intermediate_size=512,
+        use_mean_pooling=False,
+        decoder_hidden_size=160,
+        decoder_num_hidden_layers=1,
+        decoder_num_attention_heads=5,
+        decoder_intermediate_size=640,
+    )
 
 
 class Task:

@@ -40,10 +40,9 @@ from training_batches import (
     start_evenly,
 )
 from training_footage import CLASSES
-from transformers import VJEPA2Model
+from transformers import VJEPA2Config, VJEPA2Model
 
 from egoclean.models.rotary import rotary_tables
-from egoclean.models.vjepa2 import small_vjepa2_config
 
 BATCH = 64
 STAGES = (
@@ -112,6 +111,25 @@ LONGEST_SLOTS = 32
 WARM_UP_STEPS = 60
 PATCH_FLOOR = 0.15
 """Deviation below which a principal component of patches is noise rather than picture."""
+
+
+def small_vjepa2_config() -> VJEPA2Config:
+    """Return the small model's configuration: 64 frames of 96 pixels in 1,152 tokens, width 128, 2.0 M parameters."""
+    return VJEPA2Config(
+        crop_size=96,
+        patch_size=16,
+        frames_per_clip=64,
+        tubelet_size=2,
+        hidden_size=128,
+        num_attention_heads=4,
+        num_hidden_layers=6,
+        mlp_ratio=3,
+        pred_hidden_size=128,
+        pred_num_attention_heads=4,
+        pred_num_hidden_layers=4,
+        pred_num_mask_tokens=2,
+        pred_zero_init_mask_tokens=False,
+    )
 
 
 class Task:

@@ -28,7 +28,7 @@ SIZE_PX, WIDTH = 32, 6
 
 def card(family, frames):
     return ModelCard(
-        family, f"test/{family}", "none", "ab" * 32, "CC0", False, 1, 1, frames, SIZE_PX, 16, 2, 4, "float32", "cpu"
+        family, f"test/{family}", "none", "ab" * 32, "CC0", 1, 1, frames, SIZE_PX, 16, 2, 4, "float32", "cpu"
     )
 
 

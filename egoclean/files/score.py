@@ -147,7 +147,6 @@ def _line(step: int, item: PlainClip, window: Window, values: dict[str, Any], ca
         "revision": card.revision,
         "weights_sha256": card.weights_sha256,
         "licence": card.licence,
-        "trained": card.trained,
         "dtype": card.dtype,
         "failed": NOT_FINITE if values["score"] is None else None,
     }

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from egoclean.errors import UsageError
+from egoclean.errors import ModelError, UsageError
 
 WEIGHTS_DIR = Path(__file__).parent / "weights"
 """Folder of the small weights that come with egoclean, one folder a model."""
 
-UNTRAINED_REVISION = "untrained"
-"""Revision of a small model whose bundled weights are absent: seeded random numbers."""
+WEIGHTS_FILE = "model.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +42,8 @@ class ModelSpec:
 class ModelCard:
     """The identity of loaded weights; it goes into every file and page that shows what they made.
 
-    ``trained`` is False for seeded random weights: everything they give must say ``untrained``. ``revision`` is a
-    commit for published weights, ``bundled`` for those in the package. ``dtype`` is what the weights compute in.
+    ``revision`` is a commit for published weights, ``bundled`` for those in the package. ``dtype`` is what the weights
+    compute in.
     """
 
     family: str
@@ -52,7 +51,6 @@ class ModelCard:
     revision: str
     weights_sha256: str
     licence: str
-    trained: bool
     parameters: int
     weights_bytes: int
     frame_count: int
@@ -66,8 +64,7 @@ class ModelCard:
     @property
     def label(self) -> str:
         """One line that names the weights, for pages and panels."""
-        state = "" if self.trained else " · untrained"
-        return f"{self.model_id}{state} · {self.revision[:12]} · sha256 {self.weights_sha256[:12]} · {self.licence}"
+        return f"{self.model_id} · {self.revision[:12]} · sha256 {self.weights_sha256[:12]} · {self.licence}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +130,22 @@ def model_spec(family: str, models: str) -> ModelSpec:
     except KeyError:
         known = ", ".join(f"{name} {size}" for name, size in SPECS)
         raise UsageError(f"There is no model {family} {models}.", f"Models: {known}.") from None
+
+
+def bundled_weights(spec: ModelSpec) -> Path:
+    """Return the file of a small model's weights, which comes with egoclean.
+
+    Raises
+    ------
+    ModelError : the file is not there: the installation is not whole.
+    """
+    path = WEIGHTS_DIR / spec.model_id.rpartition("/")[2] / WEIGHTS_FILE
+    if not path.is_file():
+        raise ModelError(
+            f"The weights of {spec.model_id} should have come with egoclean, but {path} is not there.",
+            "Install egoclean again, or use the published models: --models full.",
+        )
+    return path
 
 
 def full_downloads(families: Iterable[str]) -> tuple[Download, ...]:

@@ -12,17 +12,13 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers.utils import logging
 from transformers.utils.hub import cached_file
 
 from egoclean.errors import ModelError
-from egoclean.models.cards import UNTRAINED_REVISION, WEIGHTS_DIR, ModelCard, ModelSpec
+from egoclean.models.cards import WEIGHTS_FILE, ModelCard, ModelSpec, bundled_weights
 from egoclean.models.device import DeviceChoice
-
-WEIGHTS_FILE = "model.safetensors"
-UNTRAINED_SEED = 20_240_611
-"""Seed of the random weights that stand in while a small model's bundled weights are absent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,45 +29,29 @@ class Loaded:
     card: ModelCard
 
 
-def load_model(
-    model_class: type[PreTrainedModel],
-    small_config: PreTrainedConfig,
-    spec: ModelSpec,
-    choice: DeviceChoice,
-    *,
-    download: bool,
-) -> Loaded:
+def load_model(model_class: type[PreTrainedModel], spec: ModelSpec, choice: DeviceChoice, *, download: bool) -> Loaded:
     """Return the model of ``spec`` on the chosen device, ready for inference.
 
-    Small models come from the package; without bundled weights they are ``small_config`` with seeded random numbers
-    and a card that says untrained. Published ones come from the Hugging Face cache, downloaded when ``download``.
+    Small models come from the package, published ones from the Hugging Face cache, downloaded when ``download``.
 
     Raises
     ------
     ModelError : weights absent and not to be had, damaged, of another digest, or not fitting their class.
     """
-    if spec.size == "full":
-        folder = fetch_weights(spec, download=download)
-        model, revision, trained = load_checked(model_class, folder, spec.model_id), spec.revision, True
-        digest = _verified_digest(folder / WEIGHTS_FILE, spec)
-    else:
-        folder = WEIGHTS_DIR / f"{spec.family}-small"
-        trained = (folder / WEIGHTS_FILE).is_file()
-        revision = spec.revision if trained else UNTRAINED_REVISION
-        model = load_checked(model_class, folder, spec.model_id) if trained else untrained(model_class, small_config)
-        digest = file_digest(folder / WEIGHTS_FILE) if trained else state_digest(model)
+    folder = fetch_weights(spec, download=download) if spec.size == "full" else bundled_weights(spec).parent
+    model = load_checked(model_class, folder, spec.model_id)
+    digest = _verified_digest(folder / WEIGHTS_FILE, spec)
     parameters = sum(item.numel() for item in model.parameters())
     untyped: Any = model
     ready = untyped.to(device=choice.device, dtype=choice.torch_dtype).eval().requires_grad_(False)
     card = ModelCard(
         family=spec.family,
         model_id=spec.model_id,
-        revision=revision,
+        revision=spec.revision,
         weights_sha256=digest,
         licence=spec.licence,
-        trained=trained,
         parameters=parameters,
-        weights_bytes=(folder / WEIGHTS_FILE).stat().st_size if trained else 4 * parameters,
+        weights_bytes=(folder / WEIGHTS_FILE).stat().st_size,
         frame_count=spec.frame_count,
         size_px=spec.size_px,
         patch_px=spec.patch_px,
@@ -81,13 +61,6 @@ def load_model(
         device=choice.device,
     )
     return Loaded(ready, card)
-
-
-def untrained(model_class: type[PreTrainedModel], config: PreTrainedConfig) -> PreTrainedModel:
-    """Return a model of random weights, always the same ones, without touching the global random state."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(UNTRAINED_SEED)
-        return model_class(config)
 
 
 def load_checked(model_class: type[PreTrainedModel], folder: Path, name: str) -> PreTrainedModel:
@@ -160,15 +133,6 @@ def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def state_digest(model: PreTrainedModel) -> str:
-    """Return the SHA-256 over names and float32 bytes of all weights, in the order of their names."""
-    digest = hashlib.sha256()
-    for name, value in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(value.detach().to(torch.float32).cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _verified_digest(path: Path, spec: ModelSpec) -> str:

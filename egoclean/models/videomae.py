@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import VideoMAEConfig, VideoMAEForPreTraining
+from transformers import VideoMAEForPreTraining
 
 from egoclean.core.masks import TokenGrid
 from egoclean.errors import ModelError
@@ -199,29 +199,8 @@ def load_scorer(models: str, choice: DeviceChoice, *, download: bool = True) -> 
     ModelError : weights absent, damaged or not fitting.
     UsageError : another size.
     """
-    loaded = load_model(
-        VideoMAEForPreTraining, small_videomae_config(), model_spec("videomae", models), choice, download=download
-    )
+    loaded = load_model(VideoMAEForPreTraining, model_spec("videomae", models), choice, download=download)
     return VideoMaeScorer(loaded.model, loaded.card)
-
-
-def small_videomae_config() -> VideoMAEConfig:
-    """Return the configuration of the small model: 16 frames of 112 pixels in patches of 8, 1.6 M parameters."""
-    return VideoMAEConfig(
-        image_size=112,
-        patch_size=8,
-        num_frames=16,
-        tubelet_size=2,
-        hidden_size=128,
-        num_hidden_layers=6,
-        num_attention_heads=4,
-        intermediate_size=512,
-        use_mean_pooling=False,
-        decoder_hidden_size=160,
-        decoder_num_hidden_layers=1,
-        decoder_num_attention_heads=5,
-        decoder_intermediate_size=640,
-    )
 
 
 @dataclass(frozen=True, slots=True)

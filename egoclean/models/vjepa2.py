@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import VJEPA2Config, VJEPA2Model
+from transformers import VJEPA2Model
 
 from egoclean.errors import ModelError
 from egoclean.models.batching import halving
@@ -167,27 +167,8 @@ def load_embedder(models: str, choice: DeviceChoice, *, download: bool = True) -
     ModelError : weights absent, damaged or not fitting.
     UsageError : another size.
     """
-    loaded = load_model(VJEPA2Model, small_vjepa2_config(), model_spec("vjepa2", models), choice, download=download)
+    loaded = load_model(VJEPA2Model, model_spec("vjepa2", models), choice, download=download)
     return Vjepa2Embedder(loaded.model, loaded.card)
-
-
-def small_vjepa2_config() -> VJEPA2Config:
-    """Return the small model's configuration: 64 frames of 96 pixels in 1,152 tokens, width 128, 2.0 M parameters."""
-    return VJEPA2Config(
-        crop_size=96,
-        patch_size=16,
-        frames_per_clip=64,
-        tubelet_size=2,
-        hidden_size=128,
-        num_attention_heads=4,
-        num_hidden_layers=6,
-        mlp_ratio=3,
-        pred_hidden_size=128,
-        pred_num_attention_heads=4,
-        pred_num_hidden_layers=4,
-        pred_num_mask_tokens=2,
-        pred_zero_init_mask_tokens=False,
-    )
 
 
 def _embedded(tokens: Vectors) -> Embedded:

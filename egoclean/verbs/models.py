@@ -14,11 +14,10 @@ from typing import Any
 
 from egoclean.config import ModelConfig
 from egoclean.errors import ModelError
-from egoclean.models.cards import UNTRAINED_REVISION, WEIGHTS_DIR, ModelCard, model_spec
+from egoclean.models.cards import ModelCard, bundled_weights, model_spec
 from egoclean.store.cache import file_sha256
 from egoclean.verbs.chunks import Columns, Computed
 
-WEIGHTS_FILE = "model.safetensors"
 BATCH, BATCH_ON_CUDA = 4, 16
 """Windows a model sees at once where the configuration leaves it open."""
 
@@ -35,15 +34,9 @@ def model_key(family: str, config: ModelConfig) -> dict[str, Any]:
     """Return what a result owes to the model: its id, revision, weights digest and precision."""
     models = config.models
     spec = model_spec(family, models)
-    bundled = WEIGHTS_DIR / spec.model_id.rpartition("/")[2] / WEIGHTS_FILE
-    if models == "full":
-        revision, weights = spec.revision, spec.weights_sha256
-    elif bundled.is_file():
-        revision, weights = spec.revision, _digest_once(bundled)
-    else:
-        revision, weights = UNTRAINED_REVISION, importlib.metadata.version("torch")
+    weights = spec.weights_sha256 if models == "full" else _digest_once(bundled_weights(spec))
     dtype = device_plan(config.device, config.dtype, family).dtype
-    return {"model": spec.model_id, "revision": revision, "weights": weights, "dtype": dtype}
+    return {"model": spec.model_id, "revision": spec.revision, "weights": weights, "dtype": dtype}
 
 
 def batch_size(config: ModelConfig, device: str) -> int:

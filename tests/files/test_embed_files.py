@@ -25,7 +25,6 @@ def test_a_video_gives_arrays_of_one_row_a_window(egoclean, tmp_path, make_video
     assert about["rate"] == pytest.approx(30)
     assert len(about["token_times_s"]) == 32
     assert about["model"]["weights_sha256"]
-    assert about["model"]["trained"] is False
 
 
 def test_the_batch_changes_nothing(egoclean, tmp_path, make_video):

@@ -35,7 +35,6 @@ def test_a_manifest_gives_one_line_a_record_with_the_fields_of_the_contract(egoc
     assert [line["first_frame"] for line in lines] == [record["frame_paths"][0] for record in records]
     assert {line["scene"] for line in lines} == {"n\u2028ight"}
     assert all(np.isfinite(line["score"]) for line in lines)
-    assert {line["trained"] for line in lines} == {False}
 
 
 def test_a_video_gives_one_line_a_window(egoclean, tmp_path, make_video):

@@ -2,20 +2,22 @@ import subprocess
 import sys
 
 import pytest
+from transformers import VideoMAEConfig, VJEPA2Config
 
 from egoclean.errors import UsageError
-from egoclean.models.cards import SPECS, download_notice, full_downloads, model_spec
+from egoclean.models.cards import SPECS, bundled_weights, download_notice, full_downloads, model_spec
 from egoclean.models.device import choose_device
-from egoclean.models.videomae import small_videomae_config
-from egoclean.models.vjepa2 import small_vjepa2_config
 
 
 def test_specs_agree_with_the_configurations():
-    videomae, vjepa2 = small_videomae_config(), small_vjepa2_config()
     spec = model_spec("videomae", "small")
+    videomae = VideoMAEConfig.from_pretrained(bundled_weights(spec).parent)
     assert (spec.frame_count, spec.size_px, spec.patch_px) == (16, videomae.image_size, videomae.patch_size)
+    assert bundled_weights(spec).stat().st_size == spec.weights_bytes
     assert (spec.size_px // spec.patch_px) ** 2 % spec.mask_groups == 0
     spec = model_spec("vjepa2", "small")
+    vjepa2 = VJEPA2Config.from_pretrained(bundled_weights(spec).parent)
+    assert bundled_weights(spec).stat().st_size == spec.weights_bytes
     assert (spec.frame_count, spec.size_px, spec.patch_px) == (64, vjepa2.crop_size, vjepa2.patch_size)
 
 

@@ -2,7 +2,6 @@ import pytest
 import torch
 from transformers import VJEPA2Config, VJEPA2Model
 
-from egoclean.models.loading import untrained
 from egoclean.models.rotary import install_rotary_tables
 
 CONFIG = VJEPA2Config(
@@ -14,8 +13,8 @@ CONFIG = VJEPA2Config(
 
 @pytest.fixture(scope="module")
 def models():
-    published = untrained(VJEPA2Model, CONFIG).eval()
-    tabled = untrained(VJEPA2Model, CONFIG).eval()
+    published = VJEPA2Model(CONFIG).eval()
+    tabled = VJEPA2Model(CONFIG).eval()
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for one, two in zip(published.parameters(), tabled.parameters(), strict=True):
