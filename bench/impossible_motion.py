@@ -5,8 +5,8 @@
 A workplace of a seed that no demo has is drawn for one window. A textured thing glides across it. In the twin it goes
 on; in the other it vanishes, or turns back on its way, just after the half of the window that the predictor sees. Both
 halves of a pair show the same past, so only what comes then can differ. A pair is right when the impossible one has
-the higher surprise: the error of the prediction over that of "nothing changes", as ``embed --surprise`` writes it. The
-error alone, and motion energy, stand beside it.
+the higher surprise, as ``embed --surprise`` writes it. The prediction's error alone, its ratio to the error of "nothing
+changes", and motion energy stand beside it.
 """
 
 from __future__ import annotations
@@ -60,13 +60,19 @@ def main() -> None:
 def measure(embedder: Vjepa2Embedder, pairs: int) -> dict[str, dict[str, float]]:
     """Return for each kind the share of right pairs and its 95 % interval, by surprise and by motion energy."""
     right: dict[str, list[bool]] = {
-        f"{kind}, {by}": [] for kind in KINDS for by in ("surprise", "error", "motion energy")
+        f"{kind}, {by}": [] for kind in KINDS for by in ("surprise", "error", "ratio", "motion energy")
     }
     for seed in range(FIRST_SEED, FIRST_SEED + pairs):
         windows = [window(seed, kind, embedder.size_px) for kind in ("goes on", *KINDS)]
         found = embedder.surprise(np.stack(windows))
         motion = np.array([np.abs(np.diff(frames.astype(np.int16), axis=0)).mean() for frames in windows])
-        for by, values in (("surprise", found.relative), ("error", found.error), ("motion energy", motion)):
+        signals = {
+            "surprise": found.weighed,
+            "error": found.error,
+            "ratio": found.error / found.persistence,
+            "motion energy": motion,
+        }
+        for by, values in signals.items():
             for number, kind in enumerate(KINDS, 1):
                 right[f"{kind}, {by}"].append(bool(values[number] > values[0]))
     return {name: _share(found) for name, found in right.items()}

@@ -1,13 +1,12 @@
 """Train the small V-JEPA 2's predictor alone to foresee what moves: features of its finished encoder are the lesson.
 
-    python bench/train_predictor.py --work FOLDER [--minutes 100] [--start FOLDER] [--out FOLDER]
+    python bench/train_predictor.py --work FOLDER [--minutes 60] [--start FOLDER] [--out FOLDER]
 
 FOLDER has the footage of ``training_footage.py``. The encoder is not touched, so embeddings stay as they are. Windows
-that things glide across are encoded a few a step, once over the past alone and once as a whole, kept, and taken again
-later. Steps ask for half of the future from half of the past at first, which is four times as fast, and in the end for
-all from all: a predictor taught with few slots asked for is thrown off by the many that surprise asks for. What matters
-is rare, so tokens that a thing covers or has left count more, and predicted features must tell which cells are covered
-as well as true ones do (a linear reading fitted to those).
+that things glide across are encoded as a whole and over the half before some moment, kept, and taken again later. What
+is asked is what ``embed --surprise`` asks: the next quarter of a window, from the half before it; at first from half of
+that half, which is twice as fast. What matters is rare, so tokens that a thing covers or has left count more, and
+predicted features must tell which cells are covered as well as true ones do (a linear reading fitted to those).
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ import argparse
 import copy
 import os
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import torch
@@ -31,28 +30,28 @@ from egoclean.models.cards import WEIGHTS_DIR
 
 NAME = "vjepa2-small"
 PATTERNS = 60
-SLOTS, FEW_SLOTS, FEW_EVERY = 32, 16, 5
-"""Slots of a window, and of every fifth step's, whose frames may be two apart."""
+SLOTS, AHEAD, MOMENTS = 32, 8, 2
+"""Slots of a window, how many are foreseen from the half before them, and from how many moments of a window."""
 GLIDER_SHARE, GLIDERS = 0.75, 2
-STAGES = ((0.5, 8, 8), (0.75, 8, 16), (1.0, 16, 16))
-"""Up to which share of the training: how many slots of the past are shown, and how many of the future asked for."""
-BATCH_TOKENS = 9216
-NEW = 2
-"""Windows encoded a step."""
-KEPT, FIRST_KEPT = 8000, 300
-SOON_SLOTS = 4.0
-"""How far ahead, in slots, a slot is asked for half as often as the next one."""
+STAGES = ((0.4, 8), (1.0, 16))
+"""Up to which share of the training: how many slots of the past are shown."""
+BATCH_TOKENS = 6144
+KEPT, FIRST_KEPT, FIRST_WINDOWS = 10000, 200, 20
+"""Lessons kept, how many before old ones are taken again, and windows encoded a step until then; later one a step."""
 COVERED, CHANGED, TOLD = 3.0, 3.0, 2.0
 EVEN_FROM, LEAST_MORE = 0.7, 0.3
 """When what is covered begins to count less, and what is left of that in the end."""
-RATE, WARM_UP_STEPS, FALL_FROM = 1.2e-3, 50, 0.4
-FIT_BATCHES, FIT_WINDOWS, RIDGE = 12, 8, 10.0
+RATE, WARM_UP_STEPS, FALL_FROM = 1.2e-3, 50, 0.3
+FIT_WINDOWS, RIDGE = 96, 10.0
 REPORT_EVERY, SAVE_EVERY_S = 100, 300.0
 
 
 @dataclass
 class Lesson:
-    """Encoded windows: features of the past (B, n, d), of the future, layer-normalised, and what glides (B, all, k)."""
+    """What to foresee: features of the past (n, d), of the future, layer-normalised, and what glides (all, k).
+
+    In a batch, all with B before.
+    """
 
     past: torch.Tensor
     future: torch.Tensor
@@ -69,75 +68,71 @@ class Teacher:
     size_px: int
     patch_px: int
     draw: torch.Generator = field(default_factory=torch.Generator)
-    kept: dict[int, list[Lesson]] = field(default_factory=lambda: {SLOTS: [], FEW_SLOTS: []})
+    kept: list[Lesson] = field(default_factory=list)
 
     @property
     def places(self) -> int:
         """Tokens of a slot."""
         return self.side**2
 
-    def lesson(self, count: int, slots: int) -> Lesson:
-        """Return ``count`` fresh windows, encoded."""
-        distance = 1 if slots == SLOTS else int(torch.randint(1, 3, (1,), generator=self.draw))
-        offsets = torch.arange(2 * slots) * distance
-        found = self.footage.windows(self.draw, count, offsets, self.size_px)
+    def lessons(self) -> list[Lesson]:
+        """Return lessons of a fresh window, encoded: what comes after a few moments of it."""
+        offsets = torch.arange(2 * SLOTS)
+        found = self.footage.windows(self.draw, 1, offsets, self.size_px)
         pixels, gliders = add_gliders(self.draw, found.pixels, offsets, GLIDER_SHARE, GLIDERS)
         tokens = tokens_of(normalised(recolour(self.draw, pixels, 0.12, 0.2)), self.patch_px)
-        position, half = torch.arange(slots * self.places), slots // 2 * self.places
+        glides = glides_of(gliders, torch.arange(SLOTS), self.side)[0].to(torch.bfloat16)
+        made = []
         with torch.no_grad(), half_precision(tokens.device):
-            past = encode(self.encoder, tokens[:, :half], position[:half], self.side)
+            position = torch.arange(SLOTS * self.places)
             whole = encode(self.encoder, tokens, position, self.side)
-        future = layer_norm(whole[:, half:].float(), whole.shape[-1:])
-        glides = glides_of(gliders, torch.arange(slots), self.side)
-        return Lesson(*(part.to(torch.bfloat16) for part in (past, future, glides)))
+            for moment in torch.randperm(SLOTS // 2 - AHEAD + 1)[:MOMENTS]:
+                first, now = int(moment) * self.places, (int(moment) + SLOTS // 2) * self.places
+                then = now + AHEAD * self.places
+                past = encode(self.encoder, tokens[:, first:now], position[: now - first], self.side)
+                future = layer_norm(whole[0, now:then].float(), whole.shape[-1:])
+                made.append(Lesson(past[0].to(torch.bfloat16), future.to(torch.bfloat16), glides[first:then]))
+        return made
 
-    def batch(self, slots: int, count: int) -> Lesson:
-        """Return ``count`` windows of the lessons kept, a few of which are fresh; old ones make room."""
-        kept = self.kept[slots]
-        for _ in range(1 if len(kept) * NEW >= FIRST_KEPT else 20):
-            fresh = self.lesson(NEW * SLOTS // slots, slots)
-            if sum(len(lesson.past) for lesson in kept) < KEPT:
-                kept.append(fresh)
-            else:
-                kept[int(torch.randint(len(kept), (1,)))] = fresh
-        chosen = [kept[int(at)] for at in torch.randint(len(kept), (count,))]
-        rows = [(lesson, int(torch.randint(len(lesson.past), (1,)))) for lesson in chosen]
-        return Lesson(
-            torch.stack([lesson.past[row] for lesson, row in rows]),
-            torch.stack([lesson.future[row] for lesson, row in rows]),
-            torch.stack([lesson.glides[row] for lesson, row in rows]),
-        )
+    def batch(self, count: int) -> Lesson:
+        """Return ``count`` of the lessons kept, few of which are fresh; old ones make room."""
+        for _ in range(1 if len(self.kept) >= FIRST_KEPT else FIRST_WINDOWS):
+            for fresh in self.lessons():
+                if len(self.kept) < KEPT:
+                    self.kept.append(fresh)
+                else:
+                    self.kept[int(torch.randint(len(self.kept), (1,)))] = fresh
+        chosen = [self.kept[int(at)] for at in torch.randint(len(self.kept), (count,))]
+        return Lesson(*(torch.stack([getattr(lesson, part.name) for lesson in chosen]) for part in fields(Lesson)))
 
     def reading(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the linear map from true features to what glides there, (d, k) and (k,), by ridge regression."""
-        lessons = [self.lesson(FIT_WINDOWS, SLOTS) for _ in range(FIT_BATCHES)]
-        features = torch.cat([lesson.future.float().flatten(0, 1) for lesson in lessons])
-        wanted = [lesson.glides[:, SLOTS // 2 * self.places :].float().flatten(0, 1) for lesson in lessons]
+        lessons = [lesson for _ in range(FIT_WINDOWS) for lesson in self.lessons()]
+        features = torch.cat([lesson.future.float() for lesson in lessons])
+        wanted = [lesson.glides[SLOTS // 2 * self.places :].float() for lesson in lessons]
         rows = torch.cat([features, torch.ones(len(features), 1)], dim=1)
         solved = torch.linalg.solve(rows.T @ rows + RIDGE * torch.eye(rows.shape[1]), rows.T @ torch.cat(wanted))
         return solved[:-1], solved[-1]
 
     def loss(
-        self, predictor: torch.nn.Module, slots: int, reading: tuple[torch.Tensor, torch.Tensor], done: float
+        self, predictor: torch.nn.Module, reading: tuple[torch.Tensor, torch.Tensor], done: float
     ) -> tuple[torch.Tensor, dict[str, float]]:
         """Return the loss of a step, and its parts to print; ``done`` is the share of the training that has passed."""
-        half, places = slots // 2, self.places
-        show, ask = next(((show, ask) for until, show, ask in STAGES if done < until), STAGES[-1][1:])
-        show, ask = min(half, show), min(half, ask)
-        lesson = self.batch(slots, BATCH_TOKENS // ((show + ask) * places))
-        asked = torch.multinomial(1 / (1 + torch.arange(half) / SOON_SLOTS), ask).sort().values
-        hidden = (asked[:, None] * places + torch.arange(places)).flatten()
+        half, places = SLOTS // 2, self.places
+        show = next((show for until, show in STAGES if done < until), STAGES[-1][1])
+        lesson = self.batch(BATCH_TOKENS // ((show + AHEAD) * places))
         shown = torch.cat([torch.randperm(half - 2)[: show - 2].sort().values, torch.tensor([half - 2, half - 1])])
         context = (shown[:, None] * places + torch.arange(places)).flatten()
+        hidden = half * places + torch.arange(AHEAD * places)
         with half_precision(lesson.past.device):
-            guess = predict(predictor, lesson.past[:, context].float(), context, half * places + hidden, self.side)
+            guess = predict(predictor, lesson.past[:, context].float(), context, hidden, self.side)
         guess = guess.float()
-        glides = lesson.glides[:, half * places :][:, hidden].float()
+        glides = lesson.glides[:, hidden].float()
         covered = glides[..., :-2].mean(-1).clamp(0, 1)
         last = lesson.glides[:, (half - 1) * places : half * places, :-2].float().mean(-1).clamp(0, 1)
         more = 1 - (1 - LEAST_MORE) * max(0.0, (done - EVEN_FROM) / (1 - EVEN_FROM))
-        weight = 1 + more * (COVERED * covered + CHANGED * (covered - last.repeat(1, ask)).abs())
-        missed = (guess - lesson.future[:, hidden].float()).abs().mean(-1)
+        weight = 1 + more * (COVERED * covered + CHANGED * (covered - last.repeat(1, AHEAD)).abs())
+        missed = (guess - lesson.future.float()).abs().mean(-1)
         seen = missed.detach()
         told = mse_loss(guess @ reading[0] + reading[1], glides)
         parts = {
@@ -161,8 +156,7 @@ def train(model: VJEPA2Model, teacher: Teacher, minutes: float, out: Path) -> No
     began, step, means = time.perf_counter(), 0, dict[str, float]()
     saved = began
     while (done := (time.perf_counter() - began) / (60 * minutes)) < 1:
-        slots = FEW_SLOTS if step % FEW_EVERY == FEW_EVERY - 1 else SLOTS
-        loss, parts = teacher.loss(predictor, slots, reading, done)
+        loss, parts = teacher.loss(predictor, reading, done)
         for optimiser in optimisers:
             optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -187,7 +181,7 @@ def main() -> None:
     """Read the command line, train and write the whole model."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True, help="Folder whose footage is learned from.")
-    parser.add_argument("--minutes", type=float, default=100.0)
+    parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--start", type=Path, default=WEIGHTS_DIR / NAME, help="The model whose predictor learns.")
     parser.add_argument("--out", type=Path, default=WEIGHTS_DIR / NAME, help="Where the model is written.")
     options = parser.parse_args()

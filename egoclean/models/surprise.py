@@ -3,6 +3,9 @@
 The encoder looks both ways in time, so one pass over the whole window would leak the future into the context. Here the
 context pass sees the past frames only; targets come from a second pass over the whole window, layer-normalised as in
 training. Changing future frames alone changes the prediction by exactly nothing (tested).
+
+Surprise belongs to the moment where the context ends: only what comes shortly after is asked for, since what is further
+off cannot be foreseen and its error would drown the rest (docs/decisions/0010-surprise-of-a-moment.md).
 """
 
 from __future__ import annotations
@@ -18,21 +21,26 @@ from torch.nn.functional import layer_norm
 
 Floats = NDArray[np.float64]
 
+CHANGE_POWER = 2 / 3
+"""How far surprise is relative to how much changed: at 0 it ranks by what moves, at 1 whatever moves is forgiven."""
+LEAST_CHANGE = 1e-9
+"""Persistence error below which nothing changed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Surprise:
     """Surprise of ``B`` windows.
 
-    error : ``(B,)``, mean absolute difference of predicted and normalised true features over the target tokens.
+    error : ``(B,)``, mean squared difference of predicted and normalised true features over the target tokens.
     persistence : ``(B,)``, the same error of predicting that the last context slot's features simply stay.
-    relative : ``(B,)``, ``error / persistence``: below 1 the predictor beats "nothing changes"; NaN where nothing did.
+    weighed : ``(B,)``, ``error / persistence ** CHANGE_POWER``, the number to rank by; NaN where nothing changed.
     error_map : float32 ``(B, t, rows, columns)``, the error of each target token; ``t`` slots after the context.
     finite : ``(B,)``, False where the model gave numbers that are not finite: the window failed.
     """
 
     error: Floats
     persistence: Floats
-    relative: Floats
+    weighed: Floats
     error_map: NDArray[np.float32]
     finite: NDArray[np.bool_]
 
@@ -58,21 +66,22 @@ def predict_features(
 def feature_errors(
     features: torch.Tensor, predicted: torch.Tensor, context: torch.Tensor, tokens_per_slot: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the absolute errors of prediction and of persistence, each ``(B, n_target)``, float32.
+    """Return the squared errors of prediction and of persistence, each ``(B, n_target)``, float32.
 
     ``features`` are those of the whole window ``(B, n, d)``; they are layer-normalised here.
     """
     width = features.shape[-1]
-    wanted = layer_norm(features[:, context.shape[1] :].float(), (width,))
+    first, stop = context.shape[1], context.shape[1] + predicted.shape[1]
+    wanted = layer_norm(features[:, first:stop].float(), (width,))
     last = layer_norm(context[:, -tokens_per_slot:].float(), (width,))
     stays = last.repeat(1, wanted.shape[1] // tokens_per_slot, 1)
-    return (predicted.float() - wanted).abs().mean(-1), (stays - wanted).abs().mean(-1)
+    return (predicted.float() - wanted).square().mean(-1), (stays - wanted).square().mean(-1)
 
 
 def summarise_surprise(error_map: NDArray[np.float32], persistence: NDArray[np.float32]) -> Surprise:
     """Return the surprise of windows whose token errors are ``(B, t, rows, columns)``."""
     error = error_map.mean(axis=(1, 2, 3), dtype=np.float64)
     stays = persistence.mean(axis=(1, 2, 3), dtype=np.float64)
-    relative = np.divide(error, stays, out=np.full_like(error, np.nan), where=stays > 1e-6)
+    weighed = np.divide(error, stays**CHANGE_POWER, out=np.full_like(error, np.nan), where=stays > LEAST_CHANGE)
     finite = np.asarray(np.isfinite(error_map).all(axis=(1, 2, 3)) & np.isfinite(stays))
-    return Surprise(error, stays, relative, error_map, finite)
+    return Surprise(error, stays, weighed, error_map, finite)

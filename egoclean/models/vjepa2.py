@@ -89,7 +89,7 @@ class Vjepa2Embedder:
         return lambda: _embedded(wait()[0])
 
     def surprise(self, frames: Frames, context_frames: int | None = None) -> Surprise:
-        """Return how far each window's future is from what its first ``context_frames`` predict.
+        """Return how far each window goes on from what its first ``context_frames`` predict of half as many more.
 
         Parameters
         ----------
@@ -126,8 +126,10 @@ class Vjepa2Embedder:
             patches = self._patches(frames)
             features = self._encode(patches)
             slots, side = frames.shape[1] // self.tubelet_frames, self.size_px // self._patch_px
-            n_context = context_frames // self.tubelet_frames * side * side
-            predicted, context = predict_features(self._encode, self._model.predictor, patches, n_context)
+            context_slots = context_frames // self.tubelet_frames
+            n_context = context_slots * side * side
+            near = patches[:, : n_context + max(1, context_slots // 2) * side * side]
+            predicted, context = predict_features(self._encode, self._model.predictor, near, n_context)
             errors = feature_errors(features, predicted, context, side * side)
             tokens = features.view(len(frames), slots, -1, self.width).mean(dim=2, dtype=torch.float32)
             return [tokens, *(item.view(len(frames), -1, side, side) for item in errors)]

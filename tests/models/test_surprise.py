@@ -69,32 +69,41 @@ def test_prediction_equals_the_published_predictor_on_the_context(embedder, publ
 
 
 def test_surprise_against_the_slow_way(embedder, published, make_frames):
+    """16 frames, 8 seen: four slots are the context, the next two are foreseen."""
     frames = make_frames(2, 16, embedder.size_px)
-    embedded, surprise = embedder.embed_with_surprise(frames, context_frames=12)
+    embedded, surprise = embedder.embed_with_surprise(frames, context_frames=8)
     assert surprise.error_map.shape == (2, 2, SIDE, SIDE)
     assert embedded.means == pytest.approx(embedder.embed(frames).means, abs=1e-5)
     pixels = normalised(frames)
     with torch.inference_mode():
         wanted = layer_norm(published.get_vision_features(pixels), (embedder.width,))
-        predicted, context = prediction(embedder, frames, 12)
+        predicted, context = prediction(embedder, frames[:, :12], 8)
     last = layer_norm(context[:, -PLACES:], (embedder.width,))
     for window in range(2):
         errors, stays = [], []
         for slot in range(2):
             for place in range(PLACES):
-                truth = wanted[window, (6 + slot) * PLACES + place]
-                errors.append(float((predicted[window, slot * PLACES + place] - truth).abs().mean()))
-                stays.append(float((last[window, place] - truth).abs().mean()))
-        assert surprise.error_map[window].ravel() == pytest.approx(errors, rel=1e-4)
+                truth = wanted[window, (4 + slot) * PLACES + place]
+                errors.append(float((predicted[window, slot * PLACES + place] - truth).square().mean()))
+                stays.append(float((last[window, place] - truth).square().mean()))
+        assert surprise.error_map[window].ravel() == pytest.approx(errors, rel=1e-3)
         assert surprise.error[window] == pytest.approx(np.mean(errors), rel=1e-4)
         assert surprise.persistence[window] == pytest.approx(np.mean(stays), rel=1e-4)
-        assert surprise.relative[window] == pytest.approx(np.mean(errors) / np.mean(stays), rel=1e-4)
+        assert surprise.weighed[window] == pytest.approx(np.mean(errors) / np.mean(stays) ** (2 / 3), rel=1e-4)
 
 
-def test_half_of_the_window_is_the_context_by_default(embedder, make_frames):
-    frames = make_frames(1, 12, embedder.size_px)
-    assert embedder.surprise(frames).error_map.shape == (1, 3, SIDE, SIDE)
-    assert embedder.surprise(frames).error == pytest.approx(embedder.surprise(frames, 6).error)
+def test_half_of_the_window_is_the_context_and_a_quarter_is_foreseen_by_default(embedder, make_frames):
+    frames = make_frames(1, 16, embedder.size_px)
+    assert embedder.surprise(frames).error_map.shape == (1, 2, SIDE, SIDE)
+    assert embedder.surprise(frames).error == pytest.approx(embedder.surprise(frames, 8).error)
+
+
+@pytest.mark.parametrize(("context_frames", "slots"), [(2, 1), (6, 1), (10, 2), (14, 1)])
+def test_half_as_much_as_the_context_is_foreseen_as_far_as_the_window_goes(
+    embedder, make_frames, context_frames, slots
+):
+    frames = make_frames(1, 16, embedder.size_px)
+    assert embedder.surprise(frames, context_frames).error_map.shape[1] == slots
 
 
 @pytest.mark.parametrize("context", [0, 3, 12, -2])
@@ -116,8 +125,8 @@ def test_output_that_is_not_finite_marks_its_window_only(embedder, make_frames, 
     assert embedded.finite.tolist() == surprise.finite.tolist() == [True, False]
 
 
-def test_a_still_future_has_no_relative_surprise():
+def test_a_still_future_has_no_surprise():
     zeros = np.zeros((1, 2, 4, 4), np.float32)
     result = summarise_surprise(zeros + 0.5, zeros)
-    assert np.isnan(result.relative[0])
+    assert np.isnan(result.weighed[0])
     assert result.finite[0]
