@@ -89,7 +89,7 @@ class Vjepa2Embedder:
         return lambda: _embedded(wait()[0])
 
     def surprise(self, frames: Frames, context_frames: int | None = None) -> Surprise:
-        """Return how far each window goes on from what its first ``context_frames`` predict of half as many more.
+        """Return how far the frames after the first ``context_frames``, half as many, are from what those predict.
 
         Parameters
         ----------
