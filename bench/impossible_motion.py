@@ -58,7 +58,7 @@ def main() -> None:
 
 
 def measure(embedder: Vjepa2Embedder, pairs: int) -> dict[str, dict[str, float]]:
-    """Return for each kind the share of right pairs and its 95 % interval, by surprise and by motion energy."""
+    """Return for each kind and signal the share of right pairs and its 95 % interval."""
     right: dict[str, list[bool]] = {
         f"{kind}, {by}": [] for kind in KINDS for by in ("surprise", "error", "ratio", "motion energy")
     }
