@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import pandas as pd
@@ -10,6 +10,11 @@ import streamlit as st
 
 from egoclean.ui.glossary import meaning
 from egoclean.ui.tables import CLIP_VERBS
+
+SIGNALS: Final = ("score", "skill", "surprise", "anomaly", "change", "motion_energy", "blur", "brightness", "texture")
+"""Columns of the table of windows that windows can be ordered by, in the order they are offered."""
+MEAN_OF: Final = "mean "
+"""How the columns of signals begin that stand for all windows of a clip."""
 
 _SECONDS: Final[Mapping[str, tuple[str, str]]] = {
     "duration_s": ("length, s", "Length of the clip, seconds."),
@@ -25,9 +30,10 @@ _NUMBERS: Final[Mapping[str, tuple[str, str, str]]] = {
     "score": ("score", meaning("score"), "%.4f"),
     "score_stderr": ("± std. error", meaning("standard error"), "%.4f"),
     "skill": ("skill", meaning("skill"), "%.3f"),
+    "surprise": ("surprise", meaning("surprise"), "%.3f"),
     "change": ("change", meaning("change"), "%.4f"),
     "anomaly": ("anomaly", meaning("anomaly"), "%.4f"),
-    "motion": ("motion", meaning("motion"), "%.4f"),
+    "motion_energy": ("motion", meaning("motion"), "%.4f"),
     "blur": ("blur", meaning("blur"), "%.3f"),
     "turn": ("turn, widths/s", meaning("turn"), "%.3f"),
     "brightness": ("brightness", meaning("brightness"), "%.3f"),
@@ -73,6 +79,11 @@ _TEXTS: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
+def signals_help(names: Sequence[str]) -> str:
+    """Return the tooltip that says what each of some ``SIGNALS`` means."""
+    return "; ".join(f"{_NUMBERS[name][0]}: {_NUMBERS[name][1]}" for name in names)
+
+
 def column_config(table: pd.DataFrame) -> dict[str, Any]:
     """Return the configuration of each column of ``table``: label with unit, tooltip, digits."""
     found = {str(name): _column(str(name), pd.api.types.is_numeric_dtype(table[name])) for name in table.columns}
@@ -85,9 +96,10 @@ def _column(name: str, is_number: bool) -> Any:
     if name in _SECONDS:
         label, text = _SECONDS[name]
         return st.column_config.NumberColumn(label, help=text, format="%.2f")
-    if name in _NUMBERS:
-        label, text, digits = _NUMBERS[name]
-        return st.column_config.NumberColumn(label, help=text, format=digits)
+    if (signal := name.removeprefix(MEAN_OF)) in _NUMBERS:
+        label, text, digits = _NUMBERS[signal]
+        prefix = MEAN_OF if signal != name else ""
+        return st.column_config.NumberColumn(prefix + label, help=text, format=digits)
     if name in _TEXTS:
         label, text = _TEXTS[name]
         return st.column_config.Column(label, help=text)

@@ -7,13 +7,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from egoclean.ui.columns import MEAN_OF, SIGNALS
 from egoclean.ui.format import count, footage
 
 _GROUPS = ("status", "factory", "worker", "scene", "camera", "rectified")
 _MOST_CHOICES = 50
-_SIGNALS = ("score", "skill", "change", "anomaly", "surprise", "motion", "blur", "brightness", "texture")
-MEAN_OF = "mean "
-"""How the columns of signals begin that stand for all windows of a clip."""
 
 
 def filter_clips(table: pd.DataFrame) -> pd.DataFrame:
@@ -37,7 +35,7 @@ def filter_clips(table: pd.DataFrame) -> pd.DataFrame:
 
 def with_signals(table: pd.DataFrame, windows: pd.DataFrame) -> pd.DataFrame:
     """Return the clip table with each signal's mean over the clip's windows, where the windows have it."""
-    there = [name for name in _SIGNALS if name in windows and windows[name].notna().any()]
+    there = [name for name in SIGNALS if name in windows and windows[name].notna().any()]
     if not there:
         return table
     means = windows.groupby("clip_id", sort=False, observed=True)[there].mean().rename(columns=MEAN_OF.__add__)

@@ -8,19 +8,17 @@ import streamlit as st
 
 from egoclean import workers
 from egoclean.charts.score_charts import score_histogram
-from egoclean.core.explanations import rank_correlation
+from egoclean.core.explanations import TRIVIAL_SIGNALS, rank_correlation
 from egoclean.errors import EgocleanError
 from egoclean.library import Library
 from egoclean.store.stamps import Stamp, file_stamp
 from egoclean.ui import clip_view, disagreement_view, loaders, metrics, windows_table
+from egoclean.ui.columns import SIGNALS, signals_help
 from egoclean.ui.format import count, footage, share
-from egoclean.ui.glossary import TERMS
 from egoclean.ui.range_slider import range_slider, set_range
 from egoclean.ui.start import show_error
 from egoclean.ui.window_index import evenly
 
-SIGNALS = ("score", "skill", "anomaly", "change", "motion_energy", "blur", "brightness", "texture")
-TRIVIAL = ("motion_energy", "blur", "brightness", "texture")
 _SHOWN = ("window", "score", "score_stderr", "skill", "anomaly", "change")
 _EXAMPLES = 3
 _RANKED = 50
@@ -56,7 +54,7 @@ def _pick_signal(library: Library, windows: pd.DataFrame) -> str:
         format_func=lambda name: name.replace("_", " "),
         key="signal",
         bind="query-params",
-        help="; ".join(f"{name}: {TERMS[name]}" for name in offered if name in TERMS),
+        help=signals_help(offered),
     )
 
 
@@ -182,7 +180,7 @@ def _explanations(_library: Library, stamp: Stamp, signal: str) -> tuple[dict[st
     """Return the rank correlation of a signal with each plain property, and on how many windows."""
     windows = loaders.windows(_library)
     part = windows.iloc[evenly(len(windows), _CORRELATED)]
-    there = [name for name in TRIVIAL if name in part and part[name].notna().any() and name != signal]
+    there = [name for name in TRIVIAL_SIGNALS if name in part and part[name].notna().any() and name != signal]
     found = {name: rank_correlation(part[signal].to_numpy(float), part[name].to_numpy(float)) for name in there}
     return {name: value for name, value in found.items() if value == value}, len(part)
 

@@ -9,25 +9,23 @@ from numpy.typing import NDArray
 
 from egoclean.library import Library
 from egoclean.ui import clip_view, loaders, window_grid, windows_table
+from egoclean.ui.columns import SIGNALS, signals_help
 from egoclean.ui.format import count
-from egoclean.ui.glossary import TERMS
 from egoclean.ui.window_index import clip_numbers
 
-_SIGNALS = ("score", "skill", "surprise", "anomaly", "change", "motion_energy", "blur", "brightness", "texture")
 _SHOWN = ("clip", "window", "start_s", "stop_s", "score", "anomaly", "change", "factory", "worker", "scene", "camera")
 
 
 def show_windows(library: Library, clip_ids: pd.Series) -> pd.Series | None:
     """Show the windows of these clips, one signal in order, as a table or as pictures; return the selected, or None."""
     windows = loaders.windows(library)
-    offered = loaders.known_signals(library, _SIGNALS)
+    offered = loaders.known_signals(library, SIGNALS)
     if not offered:
         st.info("There are no windows with results yet.")
         st.page_link("pages/runs.py", label="Run the pipeline", icon=":material/arrow_forward:")
         return None
     field, low, high, end = st.columns([2, 1, 1, 2], vertical_alignment="bottom")
-    text = "; ".join(f"{name}: {TERMS[name]}" for name in offered if name in TERMS)
-    signal = field.selectbox("Signal", offered, key="windows_signal", bind="query-params", help=text)
+    signal = field.selectbox("Signal", offered, key="windows_signal", bind="query-params", help=signals_help(offered))
     order = loaders.signal_order(library, signal)
     ends = (float(order.values[0]), float(order.values[-1]))
     least = low.number_input("from", value=None, key="windows_from", bind="query-params", placeholder=f"{ends[0]:.4g}")

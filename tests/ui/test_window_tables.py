@@ -5,8 +5,10 @@ import pandas as pd
 from hypothesis import given
 from hypothesis import strategies as st
 
+from egoclean.library import Library
 from egoclean.store.catalog import ClipRow, StepRow, StepStatus
-from egoclean.ui.filters import matching
+from egoclean.ui.columns import SIGNALS, column_config
+from egoclean.ui.filters import matching, with_signals
 from egoclean.ui.loaders import ClipSteps
 from egoclean.ui.review_queue import queue_of
 from egoclean.ui.summary import needs_attention
@@ -67,6 +69,22 @@ def test_clips_are_searched_by_any_part_of_their_id_and_filtered():
     assert matching(table, "ONE", {}).tolist() == [True, False]
     assert matching(table, "x/", {"worker": ["none"]}).tolist() == [False, True]
     assert matching(table, "[", {}).tolist() == [False, False]
+
+
+def test_each_signal_of_a_clips_windows_is_in_the_table_of_clips():
+    table = clip_table({"a": clip("a"), "b": clip("b")})
+    windows = pd.DataFrame({"clip_id": ["a", "a"], **{name: [1.0, 2.0] for name in SIGNALS[1:]}, SIGNALS[0]: np.nan})
+    found = with_signals(table, windows).set_index("clip_id")
+    means = [f"mean {name}" for name in SIGNALS[1:]]
+    assert found.loc["a", means].tolist() == [1.5] * len(means)
+    assert found.loc["b", means].isna().all()
+    assert f"mean {SIGNALS[0]}" not in found
+    assert all(column_config(found)[name]["help"] for name in means)
+
+
+def test_the_signals_of_the_pages_are_columns_of_a_finished_project(finished_project):
+    columns = Library(finished_project).windows().columns
+    assert set(SIGNALS) - set(columns) <= {"surprise"}
 
 
 def test_spans_become_a_table_with_their_evidence():
