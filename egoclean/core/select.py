@@ -36,7 +36,7 @@ Flags = NDArray[np.bool_]
 Number = TypeVar("Number", np.int64, np.float64)
 
 
-def select(data: SelectionInput, config: SelectConfig, prepared: Prepared | None = None, depth: int = 0) -> Selection:
+def select(data: SelectionInput, config: SelectConfig, prepared: Prepared | None = None) -> Selection:
     """Return exactly ``min(budget, eligible)`` rows in order, fewer only where caps or gaps forbid more.
 
     Parameters
@@ -44,7 +44,6 @@ def select(data: SelectionInput, config: SelectConfig, prepared: Prepared | None
     data : the rows.
     config : strategy, budget, signal, thresholds and limits.
     prepared : what :func:`egoclean.core.prepare.prepare` returned for the same rows; made here when None.
-    depth : rows to put in order at least, so that larger budgets are prefixes too; 0 stops at the budget.
 
     Raises
     ------
@@ -75,7 +74,7 @@ def select(data: SelectionInput, config: SelectConfig, prepared: Prepared | None
     parts = Parts.of(phase_of, prepared.space_of, part_group_of, closed, len(prepared.spaces))
     quotas = Quotas(dict(enumerate(part_caps)), list(parts.space_sizes))
     picker, scale = make_picker(ordered, config, prepared, values, parts.part_of, closed, demanded)
-    chooser = Chooser(picker, parts, quotas, closed, causes, _gaps(ordered, config), _enough(ordered, budget, depth))
+    chooser = Chooser(picker, parts, quotas, closed, causes, _gaps(ordered, config), _enough(ordered, budget))
     chooser.run(config.least_per_group)
     order = prepared.order
     return Selection(
@@ -139,9 +138,9 @@ def _gaps(ordered: SelectionInput, config: SelectConfig) -> Gaps | None:
     return Gaps(clips, ordered.column("times_s", "A least gap in time"), config.least_gap_s)
 
 
-def _enough(ordered: SelectionInput, budget: Budget, depth: int) -> Callable[[list[int]], bool]:
+def _enough(ordered: SelectionInput, budget: Budget) -> Callable[[list[int]], bool]:
     if budget.kind is not BudgetKind.DURATION:
-        most = max(budget.most_rows(ordered.row_count), depth)
+        most = budget.most_rows(ordered.row_count)
         return lambda order: len(order) >= most
     durations_s = ordered.column("durations_s", "A budget in time")
     spent = [0.0, 0.0]
@@ -149,7 +148,7 @@ def _enough(ordered: SelectionInput, budget: Budget, depth: int) -> Callable[[li
     def over(order: list[int]) -> bool:
         spent[0] += float(durations_s[order[int(spent[1]) :]].sum())
         spent[1] = len(order)
-        return spent[0] > float(budget.amount) and len(order) >= depth
+        return spent[0] > float(budget.amount)
 
     return over
 
