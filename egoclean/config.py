@@ -284,7 +284,7 @@ VERB_CONFIGS: Mapping[str, type[Any]] = types.MappingProxyType(
 """The seven verbs, in the order they run, and the configuration of each."""
 
 VERB_VERSIONS: Mapping[str, int] = types.MappingProxyType(
-    {**dict.fromkeys(VERB_CONFIGS, 1), "rectify": 2, "embed": 3, "structure": 8, "select": 2}
+    {**dict.fromkeys(VERB_CONFIGS, 1), "rectify": 2, "embed": 4, "structure": 8, "select": 2}
 )
 """Behaviour version of each verb: raised when the same inputs and configuration give another result."""
 

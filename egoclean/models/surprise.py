@@ -21,7 +21,9 @@ from torch.nn.functional import layer_norm
 
 Floats = NDArray[np.float64]
 
-CHANGE_POWER = 2 / 3
+PEAK_ORDER = 4
+"""Order of the power mean of a slot's errors: 1 is their mean; the higher, the more the worst places count."""
+CHANGE_POWER = 0.8
 """How far surprise is relative to how much changed: at 0 it ranks by what moves, at 1 whatever moves is forgiven."""
 LEAST_CHANGE = 1e-9
 """Persistence error below which nothing changed."""
@@ -33,7 +35,8 @@ class Surprise:
 
     error : ``(B,)``, mean squared difference of predicted and normalised true features over the target tokens.
     persistence : ``(B,)``, the same error of predicting that the last context slot's features simply stay.
-    weighed : ``(B,)``, ``error / persistence ** CHANGE_POWER``, the number to rank by; NaN where nothing changed.
+    weighed : ``(B,)``, the number to rank by: the mean over slots of the slot's errors, as their power mean of
+        ``PEAK_ORDER``, over the mean persistence of the slot to the power ``CHANGE_POWER``; NaN where nothing changed.
     error_map : float32 ``(B, t, rows, columns)``, the error of each target token; ``t`` slots after the context.
     finite : ``(B,)``, False where the model gave numbers that are not finite: the window failed.
     """
@@ -80,8 +83,9 @@ def feature_errors(
 
 def summarise_surprise(error_map: NDArray[np.float32], persistence: NDArray[np.float32]) -> Surprise:
     """Return the surprise of windows whose token errors are ``(B, t, rows, columns)``."""
-    error = error_map.mean(axis=(1, 2, 3), dtype=np.float64)
-    stays = persistence.mean(axis=(1, 2, 3), dtype=np.float64)
-    weighed = np.divide(error, stays**CHANGE_POWER, out=np.full_like(error, np.nan), where=stays > LEAST_CHANGE)
-    finite = np.asarray(np.isfinite(error_map).all(axis=(1, 2, 3)) & np.isfinite(stays))
-    return Surprise(error, stays, weighed, error_map, finite)
+    errors = error_map.astype(np.float64)
+    peaks = (errors**PEAK_ORDER).mean(axis=(2, 3)) ** (1 / PEAK_ORDER)
+    stays = persistence.mean(axis=(2, 3), dtype=np.float64)
+    relative = np.divide(peaks, stays**CHANGE_POWER, out=np.full_like(peaks, np.nan), where=stays > LEAST_CHANGE)
+    finite = np.asarray(np.isfinite(error_map).all(axis=(1, 2, 3)) & np.isfinite(stays).all(axis=1))
+    return Surprise(errors.mean(axis=(1, 2, 3)), stays.mean(axis=1), relative.mean(axis=1), error_map, finite)

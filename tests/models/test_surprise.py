@@ -89,7 +89,9 @@ def test_surprise_against_the_slow_way(embedder, published, make_frames):
         assert surprise.error_map[window].ravel() == pytest.approx(errors, rel=1e-3)
         assert surprise.error[window] == pytest.approx(np.mean(errors), rel=1e-4)
         assert surprise.persistence[window] == pytest.approx(np.mean(stays), rel=1e-4)
-        assert surprise.weighed[window] == pytest.approx(np.mean(errors) / np.mean(stays) ** (2 / 3), rel=1e-4)
+        slots = zip(np.split(np.array(errors), 2), np.split(np.array(stays), 2), strict=True)
+        expected = [np.mean(error**4) ** 0.25 / np.mean(stay) ** 0.8 for error, stay in slots]
+        assert surprise.weighed[window] == pytest.approx(np.mean(expected), rel=1e-3)
 
 
 def test_half_of_the_window_is_the_context_and_a_quarter_is_foreseen_by_default(embedder, make_frames):
@@ -123,6 +125,15 @@ def test_output_that_is_not_finite_marks_its_window_only(embedder, make_frames, 
     monkeypatch.setattr(Vjepa2Embedder, "_encode", poisoned)
     embedded, surprise = embedder.embed_with_surprise(make_frames(2, 8, embedder.size_px))
     assert embedded.finite.tolist() == surprise.finite.tolist() == [True, False]
+
+
+def test_one_place_far_off_is_more_surprising_than_many_a_little_off():
+    spread = np.full((2, 2, 4, 4), 0.1, np.float32)
+    spread[1] = 0.0
+    spread[1, :, 0, 0] = 1.6
+    found = summarise_surprise(spread, np.ones_like(spread))
+    assert found.error == pytest.approx([0.1, 0.1])
+    assert found.weighed == pytest.approx([0.1, 0.8])
 
 
 def test_a_still_future_has_no_surprise():
