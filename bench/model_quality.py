@@ -115,7 +115,7 @@ def _clip_columns(clip: ClipData, scorer: Any, embedder: Any) -> Columns:
                 "fill": np.array([fill for fill, _ in fills]),
                 "best fill": np.array([best for _, best in fills]),
                 "pixel error": scores.pixel_mse,
-                "surprise": surprise.weighed,
+                "surprise": surprise.relative,
                 "surprise, error": surprise.error,
                 "surprise, ratio": surprise.error / surprise.persistence,
                 "persistence": surprise.persistence,

@@ -81,7 +81,7 @@ class Embedder:
 
     def begin_embed_with_surprise(self, frames):
         one = np.ones(len(frames))
-        surprise = SimpleNamespace(weighed=one, error=one, persistence=one, finite=one.astype(bool))
+        surprise = SimpleNamespace(relative=one, error=one, persistence=one, finite=one.astype(bool))
         return lambda: (self.embed(frames), surprise)
 
 

@@ -23,10 +23,9 @@ Floats = NDArray[np.float64]
 
 PEAK_ORDER = 4
 """Order of the power mean of a slot's errors: 1 is their mean; the higher, the more the worst places count."""
-CHANGE_POWER = 0.8
-"""How far surprise is relative to how much changed: at 0 it ranks by what moves, at 1 whatever moves is forgiven."""
-LEAST_CHANGE = 1e-9
-"""Persistence error below which nothing changed."""
+STILL = 0.05
+"""Added to the persistence error that a slot's errors are compared with: where next to nothing changes, the little that
+cannot be foreseen is noise and no surprise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +34,15 @@ class Surprise:
 
     error : ``(B,)``, mean squared difference of predicted and normalised true features over the target tokens.
     persistence : ``(B,)``, the same error of predicting that the last context slot's features simply stay.
-    weighed : ``(B,)``, the number to rank by: the mean over slots of the slot's errors, as their power mean of
-        ``PEAK_ORDER``, over the mean persistence of the slot to the power ``CHANGE_POWER``; NaN where nothing changed.
+    relative : ``(B,)``, the number to rank by: the mean over slots of the slot's errors, as their power mean of
+        ``PEAK_ORDER``, over the slot's mean persistence and ``STILL``.
     error_map : float32 ``(B, t, rows, columns)``, the error of each target token; ``t`` slots after the context.
     finite : ``(B,)``, False where the model gave numbers that are not finite: the window failed.
     """
 
     error: Floats
     persistence: Floats
-    weighed: Floats
+    relative: Floats
     error_map: NDArray[np.float32]
     finite: NDArray[np.bool_]
 
@@ -86,6 +85,6 @@ def summarise_surprise(error_map: NDArray[np.float32], persistence: NDArray[np.f
     errors = error_map.astype(np.float64)
     peaks = (errors**PEAK_ORDER).mean(axis=(2, 3)) ** (1 / PEAK_ORDER)
     stays = persistence.mean(axis=(2, 3), dtype=np.float64)
-    relative = np.divide(peaks, stays**CHANGE_POWER, out=np.full_like(peaks, np.nan), where=stays > LEAST_CHANGE)
+    relative = peaks / (stays + STILL)
     finite = np.asarray(np.isfinite(error_map).all(axis=(1, 2, 3)) & np.isfinite(stays).all(axis=1))
     return Surprise(errors.mean(axis=(1, 2, 3)), stays.mean(axis=1), relative.mean(axis=1), error_map, finite)

@@ -25,7 +25,7 @@ TERMS: Final[dict[str, str]] = {
     "on.",
     "skill": "1 minus the error over that of a flat guess: 1 = perfect, 0 = no better than guessing the mean.",
     "surprise": "How far the moment after the middle of the window is from what the model foresaw from the first half, "
-    "weighed by how much changes. Higher = less foreseen.",
+    "in relation to how much changes. Higher = less foreseen.",
     "motion": "Mean change of brightness from frame to frame, from 0 to 1. A plain explanation a score must beat.",
     "blur": "How little fine detail the picture has; higher = blurrier.",
     "turn": "How fast the camera turns: how far the whole picture moves, in widths of the picture a second.",

@@ -78,8 +78,8 @@ def make(job: Job, cache: Cache, folder: Path, progress: ProgressCallback | None
 def embed_batch(embedder: Any, frames: Any, config: EmbedConfig) -> Columns:
     """Return embeddings and, if asked for, surprise of a batch: uint8 ``frames (B, T, H, W, 3)``, one row a window.
 
-    ``surprise`` is the prediction error, weighed by that of "nothing changes"; windows shorter than two tubelets have
-    none. A window whose model output is not finite has failed: all of its numbers are NaN.
+    ``surprise`` is the prediction error in relation to that of "nothing changes"; windows shorter than two tubelets
+    have none. A window whose model output is not finite has failed: all of its numbers are NaN.
     """
     return begin_embed_batch(embedder, frames, config)()
 
@@ -105,7 +105,7 @@ def _surprise_columns(embedded: Any, surprise: Any) -> Columns:
     finite = surprise.finite & embedded.finite
     return {
         **_embedding_columns(embedded),
-        "surprise": np.where(finite, surprise.weighed, np.nan),
+        "surprise": np.where(finite, surprise.relative, np.nan),
         "surprise_error": np.where(finite, surprise.error, np.nan),
         "surprise_persistence": np.where(finite, surprise.persistence, np.nan),
     }

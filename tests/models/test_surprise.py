@@ -90,8 +90,8 @@ def test_surprise_against_the_slow_way(embedder, published, make_frames):
         assert surprise.error[window] == pytest.approx(np.mean(errors), rel=1e-4)
         assert surprise.persistence[window] == pytest.approx(np.mean(stays), rel=1e-4)
         slots = zip(np.split(np.array(errors), 2), np.split(np.array(stays), 2), strict=True)
-        expected = [np.mean(error**4) ** 0.25 / np.mean(stay) ** 0.8 for error, stay in slots]
-        assert surprise.weighed[window] == pytest.approx(np.mean(expected), rel=1e-3)
+        expected = [np.mean(error**4) ** 0.25 / (np.mean(stay) + 0.05) for error, stay in slots]
+        assert surprise.relative[window] == pytest.approx(np.mean(expected), rel=1e-3)
 
 
 def test_half_of_the_window_is_the_context_and_a_quarter_is_foreseen_by_default(embedder, make_frames):
@@ -133,11 +133,12 @@ def test_one_place_far_off_is_more_surprising_than_many_a_little_off():
     spread[1, :, 0, 0] = 1.6
     found = summarise_surprise(spread, np.ones_like(spread))
     assert found.error == pytest.approx([0.1, 0.1])
-    assert found.weighed == pytest.approx([0.1, 0.8])
+    assert found.relative == pytest.approx([0.1 / 1.05, 0.8 / 1.05])
 
 
-def test_a_still_future_has_no_surprise():
-    zeros = np.zeros((1, 2, 4, 4), np.float32)
-    result = summarise_surprise(zeros + 0.5, zeros)
-    assert np.isnan(result.weighed[0])
-    assert result.finite[0]
+def test_where_nothing_changes_the_little_that_is_not_foreseen_is_no_surprise():
+    changed = np.ones((1, 2, 4, 4), np.float32)
+    still = summarise_surprise(0.01 * changed, 0 * changed)
+    moving = summarise_surprise(0.5 * changed, changed)
+    assert still.finite[0]
+    assert still.relative[0] < moving.relative[0]
